@@ -1,0 +1,44 @@
+"""What a block computes before a path joins it to its input: named units in a row.
+
+A branch is an nn.Sequential with the role names that all families share: `reduce` (1x1, to the width),
+`spatial` (3x3), `project` (1x1, to the output).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from torch import nn
+
+from .units import NormActConv
+
+__all__ = ["pre_activated_basic", "pre_activated_bottleneck"]
+
+
+def pre_activated_basic(in_channels: int, out_channels: int) -> nn.Sequential:
+    """One pre-activated 3x3 convolution: DenseNet's composite function H (arXiv:1608.06993, sec. 3)."""
+    return nn.Sequential(OrderedDict(spatial=NormActConv(in_channels, out_channels, 3)))
+
+
+def pre_activated_bottleneck(
+    in_channels: int,
+    width: int,
+    out_channels: int | None = None,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    spatial_channels: int | None = None,
+) -> nn.Sequential:
+    """1x1 to `width`, 3x3 in `groups`, and, where `out_channels` is given, 1x1 to `out_channels`.
+
+    Without `out_channels` it is DenseNet-B's branch (arXiv:1608.06993, sec. 3), whose 3x3 gives
+    `spatial_channels` (the growth rate); with it, and with groups, the branch of DPN (arXiv:1707.01629, sec. 4).
+    """
+    spatial_channels = width if spatial_channels is None else spatial_channels
+    units: OrderedDict[str, nn.Module] = OrderedDict(
+        reduce=NormActConv(in_channels, width, 1),
+        spatial=NormActConv(width, spatial_channels, 3, stride=stride, groups=groups),
+    )
+    if out_channels is not None:
+        units["project"] = NormActConv(spatial_channels, out_channels, 1)
+    return nn.Sequential(units)

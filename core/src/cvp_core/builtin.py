@@ -1,0 +1,17 @@
+"""What core itself brings, registered through the same hooks as any plugin."""
+
+from __future__ import annotations
+
+from .hookspecs import hookimpl
+from .spec import DatasetSpec
+
+CVP_API = 1
+
+__all__ = ["CVP_API", "cvp_datasets"]
+
+
+@hookimpl
+def cvp_datasets() -> tuple[DatasetSpec, ...]:
+    from .data.named import SPECS
+
+    return SPECS

@@ -1,0 +1,58 @@
+"""The one convention that every family follows: stem, stages, head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ImageClassifier"]
+
+
+class ImageClassifier(nn.Module):
+    """head(stages(stem(image))): from this follow freezing, features, Grad-CAM, summaries and head swaps.
+
+    stem:   (N, channels, H, W) to the first feature map; nn.Identity where a net has none.
+    stages: an nn.Sequential, one entry a stage of the paper; its length is what `--freeze stage:N` counts.
+    head:   feature map to (N, classes); its attribute `classifier` is the last layer, an nn.Linear or an
+            nn.Conv2d with one output channel a class.
+    Raises TypeError where a part breaks the convention.
+    """
+
+    def __init__(self, stem: nn.Module, stages: nn.Sequential, head: nn.Module) -> None:
+        super().__init__()
+        if not isinstance(stages, nn.Sequential):
+            raise TypeError(f"stages must be an nn.Sequential, not {type(stages).__name__}")
+        if not isinstance(getattr(head, "classifier", None), nn.Linear | nn.Conv2d):
+            raise TypeError(f"{type(head).__name__} has no `classifier` that is an nn.Linear or nn.Conv2d")
+        self.stem = stem
+        self.stages = stages
+        self.head = head
+
+    def forward_features(self, image: Tensor) -> Tensor:
+        """(N, channels, H, W) to the last feature map, (N, features, H', W')."""
+        return self.stages(self.stem(image))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, channels, H, W) to logits (N, classes)."""
+        return self.head(self.forward_features(image))
+
+    @torch.jit.unused
+    def num_classes(self) -> int:
+        """Classes that the head answers."""
+        layer = self.head.classifier
+        return layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels  # type: ignore[union-attr,return-value]
+
+    @torch.jit.unused
+    def reset_head(self, num_classes: int) -> None:
+        """Replaces the classifier by a freshly initialised one, on the same device and with the same dtype."""
+        if num_classes < 1:
+            raise ValueError(f"num_classes is {num_classes}; it must be at least 1")
+        old = self.head.classifier
+        where = {"device": old.weight.device, "dtype": old.weight.dtype}  # type: ignore[union-attr]
+        if isinstance(old, nn.Linear):
+            new: nn.Module = nn.Linear(old.in_features, num_classes, bias=old.bias is not None, **where)  # type: ignore[arg-type]
+        elif isinstance(old, nn.Conv2d):
+            new = nn.Conv2d(old.in_channels, num_classes, old.kernel_size, bias=old.bias is not None, **where)  # type: ignore[arg-type]
+        else:
+            raise TypeError(f"cannot replace a classifier of type {type(old).__name__}")
+        self.head.classifier = new
