@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ImageClassifier"]
+__all__ = ["Identity", "ImageClassifier"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who built a model and for which (channels, height, width): what a weights file needs to build it again."""
+
+    model: str
+    distribution: str
+    version: str
+    input_size: tuple[int, int, int]
+
+    @property
+    def qualified_name(self) -> str:
+        return f"{self.distribution}/{self.model}"
 
 
 class ImageClassifier(nn.Module):
@@ -24,6 +40,7 @@ class ImageClassifier(nn.Module):
             raise TypeError(f"stages must be an nn.Sequential, not {type(stages).__name__}")
         if not isinstance(getattr(head, "classifier", None), nn.Linear | nn.Conv2d):
             raise TypeError(f"{type(head).__name__} has no `classifier` that is an nn.Linear or nn.Conv2d")
+        self.identity: Identity | None = None  # set by create_model
         self.stem = stem
         self.stages = stages
         self.head = head

@@ -1,0 +1,71 @@
+"""`cvp evaluate`: trained weights on labelled pictures."""
+
+from __future__ import annotations
+
+import click
+
+from ..options import batch_size_option, data_option, device_option, json_option, weights_dir_option, workers_option
+
+__all__ = ["command"]
+
+
+@click.command("evaluate")
+@click.argument("checkpoint")
+@data_option
+@click.option("--split", default="auto", show_default=True, help="auto (test, else val), train, val or test.")
+@batch_size_option
+@workers_option
+@device_option
+@weights_dir_option
+@json_option
+def command(
+    checkpoint: str,
+    data: str | None,
+    split: str,
+    batch_size: int | None,
+    workers: int | None,
+    device: str,
+    weights_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Measure CHECKPOINT (a weights file or the name of one) on DATA; by default on what it was trained on.
+
+    Where DATA has no split, the same validation pictures are taken as in training.
+
+    \b
+    cvp evaluate densenet121-birds
+    cvp evaluate weights/densenet121-birds.safetensors --data ~/pictures --split train
+    """
+    from cvp_core import load
+    from cvp_core.data import open_data
+    from cvp_core.evaluate import evaluate, pick_split
+
+    from ..output import counted, format_percent, print_facts, print_json
+
+    classifier = load(checkpoint, device=device, weights_dir=weights_dir)
+    training = classifier.header.training
+    splits = open_data(data or str(training.get("data", "")))
+    name, images = pick_split(
+        splits,
+        split,
+        seed=int(training.get("seed", 0)),
+        val_fraction=float(training.get("val_fraction", 0.2)),
+    )
+    result = evaluate(
+        classifier, images, splits.classes, batch_size=batch_size or 64, workers=workers or 0
+    )
+    if as_json:
+        document = {"top1": result.top1, "top5": result.top5, "loss": result.loss, "samples": result.samples}
+        print_json({**document, "classes": list(classifier.classes), "split": name})
+        return
+    kind = "synthetic, " if splits.synthetic else ""
+    print_facts(
+        {
+            "weights": f"{classifier.name} ({classifier.header.model})",
+            "data": f"{splits.name}, {name}: {counted(result.samples, 'picture')} "
+            f"({kind}{counted(len(splits.classes), 'class', 'classes')})",
+            "top-1": format_percent(result.top1, 2),
+            "top-5": format_percent(result.top5, 2) if len(classifier.classes) > 5 else "",
+            "loss": f"{result.loss:.4f}",
+        }
+    )

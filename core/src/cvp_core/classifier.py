@@ -1,0 +1,127 @@
+"""A trained classifier: pictures in, named probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .data.image import open_image
+from .data.loading import Normalise
+from .data.preprocess import resize_and_crop
+from .errors import ConfigError, ImageError
+from .machine import pick_device
+from .network import ImageClassifier
+from .weights.format import load_model
+from .weights.header import Header
+from .weights.store import find_weights
+
+__all__ = ["Classifier", "Guess", "Prediction", "load"]
+
+Picture = str | Path | bytes | Image.Image | np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A class and its probability, a share of 1."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer to one picture, best guess first; or why there is none."""
+
+    path: str
+    guesses: tuple[Guess, ...] = field(default=())
+    error: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        guesses = [{"label": guess.label, "probability": guess.probability} for guess in self.guesses]
+        return {"path": self.path, "predictions": guesses, "error": self.error}
+
+
+class Classifier:
+    """A model in evaluation mode with its class names and preprocessing; made by `load`."""
+
+    def __init__(self, model: ImageClassifier, header: Header, name: str, device: str = "cpu") -> None:
+        self.name = name
+        self.header = header
+        self.device = torch.device(device)
+        self.model = model.eval().to(self.device, memory_format=torch.channels_last)
+        self.classes = header.classes
+        self.preprocess = header.preprocess
+        self._normalise = Normalise(header.preprocess, self.device)
+
+    def predict(
+        self, images: Picture | Iterable[Picture], *, top_k: int = 5, batch_size: int = 16
+    ) -> list[Prediction]:
+        """One Prediction a picture, in order. A picture that cannot be read has its reason in `error`.
+
+        images: paths, encoded bytes, PIL pictures or uint8 arrays (H, W), (H, W, 3); or one of them.
+        """
+        if isinstance(images, str | Path | bytes | Image.Image | np.ndarray):
+            images = [images]
+        return list(self.stream(images, top_k=top_k, batch_size=batch_size))
+
+    def stream(self, images: Iterable[Picture], *, top_k: int = 5, batch_size: int = 16) -> Iterator[Prediction]:
+        """Like `predict`, but lazily, a batch at a time."""
+        if top_k < 1 or batch_size < 1:
+            raise ConfigError(f"top_k is {top_k} and batch_size {batch_size}; both must be at least 1")
+        source = iter(images)
+        while batch := list(islice(source, batch_size)):
+            yield from self._answer(batch, min(top_k, len(self.classes)))
+
+    @torch.inference_mode()
+    def _answer(self, batch: Sequence[Picture], top_k: int) -> list[Prediction]:
+        pixels: list[np.ndarray] = []
+        errors: list[str | None] = []
+        for picture in batch:
+            try:
+                pixels.append(self._read(picture))
+                errors.append(None)
+            except ImageError as error:
+                errors.append(str(error))
+        answers: Iterator[tuple[list[float], list[int]]] = iter(())
+        if pixels:
+            logits = self.model(self._normalise(torch.from_numpy(np.stack(pixels)))).float()
+            values, indices = logits.softmax(1).topk(top_k)
+            answers = zip(values.tolist(), indices.tolist(), strict=True)
+        return [
+            self._prediction(picture, error, None if error is not None else next(answers))
+            for picture, error in zip(batch, errors, strict=True)
+        ]
+
+    def _read(self, picture: Picture) -> np.ndarray:
+        if isinstance(picture, np.ndarray):
+            try:
+                picture = Image.fromarray(picture)
+            except (TypeError, ValueError) as error:
+                raise ImageError(f"an array of {picture.dtype} {picture.shape} is not a picture: {error}") from error
+        return resize_and_crop(open_image(picture, self.preprocess.channels), self.preprocess)
+
+    def _prediction(
+        self, picture: Picture, error: str | None, answer: tuple[list[float], list[int]] | None
+    ) -> Prediction:
+        path = str(picture) if isinstance(picture, str | Path) else ""
+        if answer is None:
+            return Prediction(path, error=error)
+        guesses = tuple(Guess(self.classes[index], value) for value, index in zip(*answer, strict=True))
+        return Prediction(path, guesses)
+
+
+def load(path: str | Path, *, device: str = "cpu", weights_dir: str | Path | None = None) -> Classifier:
+    """The classifier in a weights file, or in the weight store under that name.
+
+    Raises WeightsError for a file that is damaged, foreign or does not fit, NotInstalledError with the pip
+    command for one whose plugin is missing.
+    """
+    file = find_weights(path, weights_dir)
+    model, header = load_model(file)
+    return Classifier(model, header, file.name.removesuffix(".safetensors"), pick_device(device))

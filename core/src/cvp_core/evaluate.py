@@ -1,0 +1,132 @@
+"""How well a classifier does on labelled pictures: in training's validation and in `cvp evaluate` alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
+
+from .classifier import Classifier
+from .data import DataSplits, ImageSet, with_validation
+from .data.loading import Loader, Normalise, make_loader
+from .errors import ConfigError, DataError
+
+__all__ = ["Evaluation", "evaluate", "evaluate_loader", "pick_split"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """top1, top5: shares of 1. loss: mean cross-entropy. Tensors have one entry a sample, on the CPU."""
+
+    top1: float
+    top5: float
+    loss: float
+    samples: int
+    labels: Tensor  # int64 (N)
+    predictions: Tensor  # int64 (N)
+    confidences: Tensor  # float32 (N), the probability of the prediction
+    classes: int
+
+    def confusion(self) -> Tensor:
+        """Counts (classes, classes): rows are the truth, columns the prediction."""
+        return multiclass_confusion_matrix(self.predictions, self.labels, num_classes=self.classes)
+
+
+@torch.inference_mode()
+def evaluate_loader(
+    model: Callable[[Tensor], Tensor], loader: Loader, normalise: Normalise, progress: Callable[[int], None] | None = None
+) -> Evaluation:
+    """Runs `model` over a loader's first epoch. `progress` is told the number of samples done.
+
+    The model's mode is the caller's business: it should be in evaluation mode.
+    """
+    all_logits, all_labels = [], []
+    done = 0
+    for pixels, labels in loader.epoch(0):
+        all_logits.append(model(normalise(pixels)).float())
+        all_labels.append(labels)
+        done += len(labels)
+        if progress is not None:
+            progress(done)
+    logits = torch.cat(all_logits).cpu()
+    labels = torch.cat(all_labels)
+    classes = logits.shape[1]
+    confidences, predictions = logits.softmax(1).max(1)
+    top5 = multiclass_accuracy(logits, labels, num_classes=classes, top_k=min(5, classes), average="micro")
+    return Evaluation(
+        top1=(predictions == labels).float().mean().item(),
+        top5=top5.item(),
+        loss=functional.cross_entropy(logits, labels).item(),
+        samples=len(labels),
+        labels=labels,
+        predictions=predictions,
+        confidences=confidences,
+        classes=classes,
+    )
+
+
+def pick_split(splits: DataSplits, wanted: str, *, seed: int, val_fraction: float) -> tuple[str, ImageSet]:
+    """The pictures of `wanted` (auto, train, val, test) and that split's name; auto is test, else val.
+
+    A validation split that the data lacks is drawn with the seed and fraction of training, so that no picture
+    that was trained on is counted. Raises ConfigError for another name, DataError for a split that is not there.
+    """
+    if wanted not in ("auto", "train", "val", "test"):
+        raise ConfigError(f"split '{wanted}' is not one of auto, train, val, test")
+    if wanted == "test" or (wanted == "auto" and splits.test is not None):
+        if splits.test is None:
+            raise DataError(f"{splits.name} has no test split; --split val takes the validation pictures")
+        return "test", splits.test
+    splits = with_validation(splits, val_fraction, seed)
+    if wanted == "train":
+        return "train", splits.train
+    if splits.val is None:
+        raise DataError(f"{splits.name} has too few pictures for a validation split; --split train takes all")
+    return "val", splits.val
+
+
+def evaluate(
+    classifier: Classifier,
+    images: ImageSet,
+    classes: tuple[str, ...],
+    *,
+    batch_size: int = 64,
+    workers: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """A classifier on `images` whose labels count in `classes`; they are matched to its own by name.
+
+    Raises DataError where the data has a class that the classifier does not know.
+    """
+    own = {name: index for index, name in enumerate(classifier.classes)}
+    unknown = [name for name in classes if name not in own]
+    if unknown:
+        raise DataError(
+            f"the data has {len(unknown)} classes that {classifier.name} was not trained on: {', '.join(unknown[:5])}; "
+            f"it knows {', '.join(classifier.classes[:5])}{', …' if len(own) > 5 else ''}"
+        )
+    loader = make_loader(images, classifier.preprocess, batch_size, workers=workers)
+    mapping = torch.tensor([own[name] for name in classes])
+    relabelled = _Relabelled(loader, mapping)
+    normalise = Normalise(classifier.preprocess, classifier.device)
+    model: nn.Module = classifier.model
+    return evaluate_loader(model, relabelled, normalise, progress)
+
+
+class _Relabelled:
+    """A loader whose labels are looked up in a table."""
+
+    def __init__(self, loader: Loader, mapping: Tensor) -> None:
+        self.loader, self.mapping = loader, mapping
+        self.samples = loader.samples
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def epoch(self, number: int):  # type: ignore[no-untyped-def]
+        for pixels, labels in self.loader.epoch(number):
+            yield pixels, self.mapping[labels]

@@ -1,0 +1,128 @@
+"""What a training run will do, resolved before anything is computed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..data import DataSplits, open_data, with_validation
+from ..errors import ConfigError, DataError
+from ..machine import available_cpus, pick_device, pick_precision
+from ..registry import Claim, create_model, find_model
+from ..spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocess
+from ..weights.atomic import make_folder
+from ..weights.store import SUFFIX, weights_dir
+from .config import TrainConfig, resolve_config
+
+if TYPE_CHECKING:
+    from ..network import ImageClassifier
+
+__all__ = ["Plan", "plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run has resolved before it computes anything."""
+
+    config: TrainConfig  # as given, under defaults and the data set's recipe
+    claim: Claim[ModelSpec]
+    splits: DataSplits
+    has_drawn_split: bool  # the validation pictures were taken out of the training pictures
+    preprocess: Preprocess
+    device: str
+    precision: str
+    workers: int
+    model: ImageClassifier
+    parameters: int
+    weights: Path  # what the run will write
+    runs_dir: Path
+
+    @property
+    def input_size(self) -> tuple[int, int, int]:
+        return (self.preprocess.channels, *self.preprocess.size)
+
+    @property
+    def title(self) -> str:
+        return self.weights.name.removesuffix(SUFFIX)
+
+
+def plan(
+    given: dict[str, Any], *, runs_dir: str | Path = "runs", store: str | Path | None = None, name: str | None = None
+) -> Plan:
+    """Resolves settings, data, model, device and output places, and builds the model.
+
+    given: TrainConfig's fields, None for what was not given. name: of the weights file, else MODEL-DATA.
+    Raises CvpError subclasses; nothing is written but the two output folders.
+    """
+    config = resolve_config(given)  # wrong settings are told before data is opened
+    claim = find_model(config.model)
+    splits = open_data(config.data)
+    config = replace(resolve_config(given, splits.recipe), model=claim.spec.name)
+    has_drawn_split = splits.val is None
+    splits = with_validation(splits, config.val_fraction, config.seed)
+    if len(splits.train) < 2:
+        raise DataError(f"{splits.name} has {len(splits.train)} training picture(s); at least 2 are needed")
+    preprocess = _preprocess(config, claim.spec, splits)
+    device = pick_device(config.device)
+    torch.manual_seed(config.seed)
+    model = create_model(
+        f"{claim.plugin.distribution}/{claim.spec.name}",
+        num_classes=len(splits.classes),
+        in_channels=preprocess.channels,
+        image_size=preprocess.size,
+        weights=config.weights,
+    )
+    area = preprocess.size[0] * preprocess.size[1] / (claim.spec.input_size[1] * claim.spec.input_size[2])
+    title = _file_name(name or f"{claim.spec.name}-{splits.name}")
+    return Plan(
+        config=config,
+        claim=claim,
+        splits=splits,
+        has_drawn_split=has_drawn_split and splits.val is not None,
+        preprocess=preprocess,
+        device=device,
+        precision=pick_precision(config.precision, device, int(claim.spec.macs * area)),
+        workers=_workers(config, device),
+        model=model,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        weights=make_folder(weights_dir(store)) / f"{title}{SUFFIX}",
+        runs_dir=make_folder(Path(runs_dir).expanduser()),
+    )
+
+
+def _preprocess(config: TrainConfig, spec: ModelSpec, splits: DataSplits) -> Preprocess:
+    """What validation and later prediction do to a picture: the data set's size and statistics, else the model's."""
+    channels = splits.image_size[0] if splits.image_size else 3
+    if config.image_size is not None:
+        size = (config.image_size, config.image_size)
+    elif splits.image_size is not None:
+        height, width = splits.image_size[1:]
+        size = (max(height, spec.min_size), max(width, spec.min_size))
+    else:
+        size = spec.preprocess.size
+    if config.mean is not None and config.std is not None:
+        mean, std = config.mean, config.std
+    elif channels == 3:
+        mean, std = IMAGENET_MEAN, IMAGENET_STD
+    else:
+        mean, std = (0.5,) * channels, (0.5,) * channels
+    if len(mean) != channels:
+        raise ConfigError(f"mean has {len(mean)} values, the pictures of {splits.name} have {channels} channels")
+    resize = None if splits.image_size is not None else round(max(size) / config.crop)
+    return Preprocess(size, resize, spec.preprocess.interpolation, mean, std)
+
+
+def _workers(config: TrainConfig, device: str) -> int:
+    """On a CPU the model wants the cores itself; a GPU wants them all to decode for it."""
+    if config.workers is not None:
+        return config.workers
+    return 0 if device == "cpu" else min(8, available_cpus())
+
+
+def _file_name(text: str) -> str:
+    """Letters and digits of any script, and - _ . as they are; everything else becomes -."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.") or "weights"

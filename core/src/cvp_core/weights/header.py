@@ -1,0 +1,106 @@
+"""What a weights file says of itself: enough to rebuild the classifier and to prepare pictures for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import WeightsError
+from ..spec import Preprocess
+
+__all__ = ["FORMAT_VERSION", "Header", "read_header"]
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Header:
+    """The metadata of a cvp weights file, one JSON document under the key `cvp`.
+
+    model, distribution, version: what builds it. classes: one name an output. input_size: (channels, height,
+    width) that it was built for. metrics: such as {"top1": 0.94}, shares of 1. training: the settings that
+    repeat its validation split (seed, val_fraction) and others worth keeping. parent: the weights it began from.
+    """
+
+    model: str
+    distribution: str
+    version: str
+    classes: tuple[str, ...]
+    input_size: tuple[int, int, int]
+    preprocess: Preprocess
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    parent: str = ""
+
+    def to_metadata(self) -> dict[str, str]:
+        document = {
+            "format_version": FORMAT_VERSION,
+            "model": self.model,
+            "distribution": self.distribution,
+            "version": self.version,
+            "classes": list(self.classes),
+            "input_size": list(self.input_size),
+            "preprocess": self.preprocess.to_json(),
+            "metrics": dict(self.metrics),
+            "training": dict(self.training),
+            "parent": self.parent,
+        }
+        return {"cvp": json.dumps(document, ensure_ascii=False, sort_keys=True)}
+
+
+def read_header(path: Path) -> Header:
+    """The header of a weights file. Raises WeightsError if it is missing, damaged or not of cvp."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise WeightsError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; expected a .safetensors file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise WeightsError(f"{path} {_damage(path)}") from error
+    if "cvp" not in metadata:
+        raise WeightsError(
+            f"{path} was not written by cvp: its header names no model; "
+            "cvp_core.convert_state_dict takes over weights of other libraries"
+        )
+    try:
+        document = json.loads(metadata["cvp"])
+        version = document["format_version"]
+        if version > FORMAT_VERSION:
+            raise WeightsError(
+                f"{path} has format version {version}, this cvp-core reads up to {FORMAT_VERSION}: "
+                "pip install --upgrade cvp-core"
+            )
+        channels, height, width = (int(value) for value in document["input_size"])
+        return Header(
+            model=str(document["model"]),
+            distribution=str(document["distribution"]),
+            version=str(document["version"]),
+            classes=tuple(str(name) for name in document["classes"]),
+            input_size=(channels, height, width),
+            preprocess=Preprocess.from_json(document["preprocess"]),
+            metrics=dict(document.get("metrics", {})),
+            training=dict(document.get("training", {})),
+            parent=str(document.get("parent", "")),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path} has a damaged cvp header ({type(error).__name__}: {error})") from error
+
+
+def _damage(path: Path) -> str:
+    """In a person's words, why safetensors refuses the file."""
+    size = path.stat().st_size
+    if size == 0:
+        return "is empty (0 bytes); copy or train it again"
+    start = path.open("rb").read(9)
+    if start[:2] == b"PK" or start[:1] == b"\x80":
+        return "is a pickle checkpoint (.pth), which cvp does not run; expected a .safetensors file of cvp"
+    if len(start) == 9 and start[8:9] == b"{":
+        return f"is damaged: the file ends early or was changed ({size:,} bytes); copy or train it again"
+    return "is not a safetensors file; expected weights that cvp wrote"

@@ -1,0 +1,52 @@
+"""Where trained weights live, and how a short name finds them."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from ..errors import WeightsError
+
+__all__ = ["SUFFIX", "find_weights", "weights_dir"]
+
+SUFFIX = ".safetensors"
+
+
+def weights_dir(chosen: str | Path | None = None) -> Path:
+    """`chosen`, else $CVP_WEIGHTS, else ./weights where it exists, else the user's data folder."""
+    if chosen is not None:
+        return Path(chosen).expanduser()
+    if os.environ.get("CVP_WEIGHTS"):
+        return Path(os.environ["CVP_WEIGHTS"]).expanduser()
+    if Path("weights").is_dir():
+        return Path("weights")
+    import platformdirs
+
+    return platformdirs.user_data_path("cvp") / "weights"
+
+
+def find_weights(name: str | Path, folder: str | Path | None = None) -> Path:
+    """The file that a path or the name of stored weights (`densenet121-birds`) stands for.
+
+    Raises WeightsError with near misses where there is none.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix == SUFFIX or len(path.parts) > 1:
+        if path.is_dir() and (path / f"best{SUFFIX}").is_file():
+            return path / f"best{SUFFIX}"  # a run folder
+        raise WeightsError(f"no weights file {path}; `cvp train` writes one")
+    store = weights_dir(folder)
+    stored = store / f"{name}{SUFFIX}"
+    if stored.is_file():
+        return stored
+    names = sorted(file.name.removesuffix(SUFFIX) for file in store.glob(f"*{SUFFIX}"))
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    near = near or [other for other in names if other.startswith(str(name))][:3]
+    if near:
+        hint = f"Did you mean {' or '.join(repr(match) for match in near)}?"
+    else:
+        hint = f"That folder holds {', '.join(names[:5]) if names else 'none'}."
+    raise WeightsError(f"no weights '{name}' in {store}. {hint} `cvp train MODEL --data DATA` makes some.")
