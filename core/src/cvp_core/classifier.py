@@ -54,14 +54,12 @@ class Classifier:
         self.name = name
         self.header = header
         self.device = torch.device(device)
-        self.model = model.eval().to(self.device, memory_format=torch.channels_last)
+        self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)
         self.classes = header.classes
         self.preprocess = header.preprocess
         self._normalise = Normalise(header.preprocess, self.device)
 
-    def predict(
-        self, images: Picture | Iterable[Picture], *, top_k: int = 5, batch_size: int = 16
-    ) -> list[Prediction]:
+    def predict(self, images: Picture | Iterable[Picture], *, top_k: int = 5, batch_size: int = 16) -> list[Prediction]:
         """One Prediction a picture, in order. A picture that cannot be read has its reason in `error`.
 
         images: paths, encoded bytes, PIL pictures or uint8 arrays (H, W), (H, W, 3); or one of them.
@@ -100,10 +98,11 @@ class Classifier:
 
     def _read(self, picture: Picture) -> np.ndarray:
         if isinstance(picture, np.ndarray):
+            what = f"an array of {picture.dtype} {picture.shape}"
             try:
                 picture = Image.fromarray(picture)
             except (TypeError, ValueError) as error:
-                raise ImageError(f"an array of {picture.dtype} {picture.shape} is not a picture: {error}") from error
+                raise ImageError(f"{what} is not a picture; expected uint8 (H, W) or (H, W, 3)") from error
         return resize_and_crop(open_image(picture, self.preprocess.channels), self.preprocess)
 
     def _prediction(

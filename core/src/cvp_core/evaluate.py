@@ -38,7 +38,10 @@ class Evaluation:
 
 @torch.inference_mode()
 def evaluate_loader(
-    model: Callable[[Tensor], Tensor], loader: Loader, normalise: Normalise, progress: Callable[[int], None] | None = None
+    model: Callable[[Tensor], Tensor],
+    loader: Loader,
+    normalise: Normalise,
+    progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Runs `model` over a loader's first epoch. `progress` is told the number of samples done.
 

@@ -67,7 +67,7 @@ class ImageClassifier(nn.Module):
         old = self.head.classifier
         where = {"device": old.weight.device, "dtype": old.weight.dtype}  # type: ignore[union-attr]
         if isinstance(old, nn.Linear):
-            new: nn.Module = nn.Linear(old.in_features, num_classes, bias=old.bias is not None, **where)  # type: ignore[arg-type]
+            new: nn.Module = nn.Linear(old.in_features, num_classes, bias=old.bias is not None, **where)
         elif isinstance(old, nn.Conv2d):
             new = nn.Conv2d(old.in_channels, num_classes, old.kernel_size, bias=old.bias is not None, **where)  # type: ignore[arg-type]
         else:

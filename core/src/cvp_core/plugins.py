@@ -7,14 +7,16 @@ repeated name. Each plugin gets a pluggy manager of its own, so that one cannot 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any
 
 import pluggy
@@ -22,9 +24,11 @@ import pluggy
 from . import hookspecs
 from .errors import CvpError, PluginError
 from .hookspecs import CVP_API, ENTRY_POINT_GROUP
-from .spec import BackendSpec, DatasetSpec, ModelSpec, RecipeSpec
+from .spec import BackendSpec, DatasetSpec, ModelSpec, Paper, Preprocess, RecipeSpec, WeightsSpec
 
-__all__ = ["Plugin", "discover", "load_target", "strict"]
+__all__ = ["Plugin", "discover", "load_all", "load_target", "strict"]
+
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("cvp_"))
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,10 @@ class Plugin:
             return ()
         try:
             with contextlib.redirect_stdout(sys.stderr):
-                answers = getattr(self.manager.hook, hook)()
+                caller = getattr(self.manager.hook, hook)
+                answers = caller()
+                if caller.get_hookimpls() and not answers:  # pluggy drops None
+                    raise TypeError("returned None, expected a list")
                 items = [item for answer in answers for item in _as_list(answer)]
         except KeyboardInterrupt:
             raise
@@ -60,9 +67,8 @@ class Plugin:
             raise PluginError(f"{self.label}: {hook} failed: {_one_line(error)}") from error
         for item in items:
             if expected is not None and not isinstance(item, expected):
-                raise PluginError(
-                    f"{self.label}: {hook} returned {_shorten(repr(item))}, expected {expected.__name__} objects"
-                )
+                given = _shorten(repr(item))
+                raise PluginError(f"{self.label}: {hook} returned {given}, expected {expected.__name__} objects")
         return tuple(items)
 
 
@@ -77,8 +83,7 @@ def discover() -> tuple[Plugin, ...]:
 
     Raises PluginError for a broken one if `strict()`. The answer is kept for the life of the process.
     """
-    found = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda entry: (_distribution(entry)[0], entry.name))
-    plugins = tuple(_load(entry) for entry in found)
+    plugins = load_all()
     broken = [plugin for plugin in plugins if plugin.error]
     if broken and strict():
         lines = "; ".join(f"{plugin.label}: {plugin.error}" for plugin in broken)
@@ -86,36 +91,85 @@ def discover() -> tuple[Plugin, ...]:
     return plugins
 
 
+def load_all() -> tuple[Plugin, ...]:
+    """What `discover` gives, loaded anew and without raising."""
+    plugins = [
+        _load(name, version, entry) if isinstance(entry, EntryPoint) else entry
+        for name, version, entry in sorted(_entries(), key=lambda found: (found[0], found[1], str(found[2])))
+    ]
+    return tuple(_without_repeats(plugins))
+
+
 def load_target(target: str, owner: str) -> Any:
     """The object that "package.module:name" stands for. Raises PluginError that names `owner`."""
     module, _, name = target.partition(":")
     try:
-        return getattr(import_module(module), name)
+        with contextlib.redirect_stdout(sys.stderr):
+            return getattr(import_module(module), name)
     except CvpError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{owner}: cannot load {target}: {_one_line(error)}") from error
 
 
-def _distribution(entry: EntryPoint) -> tuple[str, str]:
-    dist = entry.dist
-    return (dist.name, dist.version) if dist is not None else (entry.module, "")
+def _entries() -> Iterable[tuple[str, str, EntryPoint | Plugin]]:
+    """(distribution, version, entry point) of every plugin; a Plugin with an error where its list is damaged.
+
+    importlib.metadata.entry_points() parses the metadata of everything that is installed, and stops at the
+    first damaged file of any package; here only what names our group is read.
+    """
+    seen = set()
+    for distribution in distributions():
+        try:
+            text = distribution.read_text("entry_points.txt") or ""
+        except (OSError, UnicodeError):
+            continue
+        if f"[{ENTRY_POINT_GROUP}]" not in text:
+            continue
+        name, version = _identity(distribution)
+        if re.sub(r"[-_.]+", "-", name).lower() in seen:
+            continue  # hidden by the one that comes first on sys.path, as Python does it
+        seen.add(re.sub(r"[-_.]+", "-", name).lower())
+        try:
+            entries = distribution.entry_points.select(group=ENTRY_POINT_GROUP)
+        except Exception as error:  # noqa: BLE001 - whatever its parser makes of a damaged file
+            reason = f"its entry_points.txt is damaged ({_one_line(error)})"
+            yield name, version, Plugin(name, version, "", error=reason, traceback=traceback.format_exc())
+            continue
+        yield from ((name, version, entry) for entry in entries)
 
 
-def _load(entry: EntryPoint) -> Plugin:
-    distribution, version = _distribution(entry)
+def _identity(distribution: Distribution) -> tuple[str, str]:
+    """Name and version. Reading the two lines is ten times as fast as parsing the metadata as a mail."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    head = dict(re.findall(r"^(Name|Version):[ \t]*(\S+)", text.partition("\n\n")[0], re.MULTILINE))
+    return head.get("Name", "unnamed"), head.get("Version", "")
+
+
+def _without_repeats(plugins: Iterable[Plugin]) -> Iterable[Plugin]:
+    """Faults a plugin that repeats a model of its distribution: 'distribution/name' must be unique."""
+    owners: dict[tuple[str, str], str] = {}
+    for plugin in plugins:
+        twice = [spec.name for spec in plugin.models if (plugin.distribution, spec.name) in owners]
+        if twice:
+            other = owners[plugin.distribution, twice[0]]
+            reason = f"declares the model '{twice[0]}', which {other} of the same distribution declares too"
+            yield Plugin(plugin.distribution, plugin.version, plugin.module, error=reason, traceback=reason + "\n")
+            continue
+        owners.update({(plugin.distribution, spec.name): plugin.module for spec in plugin.models})
+        yield plugin
+
+
+def _load(distribution: str, version: str, entry: EntryPoint) -> Plugin:
     module = entry.value
     try:
         # A plugin that prints while it is imported must not spoil the JSON on stdout.
         with contextlib.redirect_stdout(sys.stderr):
             plugin = Plugin(distribution, version, module, _register(entry))
         models = plugin.collect("cvp_models", ModelSpec)
-        _check_unique(models)
-        return Plugin(
-            distribution,
-            version,
-            module,
-            plugin.manager,
+        _check_models(models)
+        return replace(
+            plugin,
             models=models,
             datasets=plugin.collect("cvp_datasets", DatasetSpec),
             backends=plugin.collect("cvp_backends", BackendSpec),
@@ -129,6 +183,8 @@ def _load(entry: EntryPoint) -> Plugin:
 
 
 def _register(entry: EntryPoint) -> pluggy.PluginManager:
+    if not EntryPoint.pattern.fullmatch(entry.value):
+        raise PluginError(f"its entry point '{entry.name} = {entry.value}' does not name a module")
     module = entry.load()
     api = getattr(module, "CVP_API", None)
     if api != CVP_API:
@@ -136,7 +192,15 @@ def _register(entry: EntryPoint) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("cvp")
     manager.add_hookspecs(hookspecs)
     manager.register(module, name=entry.value)
-    manager.check_pending()  # a misspelt hook would otherwise be ignored
+    for name in dir(module):  # pluggy would pass over both mistakes in silence
+        options = getattr(getattr(module, name), "cvp_impl", None)
+        hook = (options or {}).get("specname") or name
+        if options and hook not in HOOKS:
+            near = difflib.get_close_matches(hook, HOOKS, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"the hooks are {', '.join(HOOKS)}"
+            raise PluginError(f"implements the unknown hook '{hook}'; {hint}")
+        if not options and name in HOOKS:
+            raise PluginError(f"'{name}' is not marked @hookimpl")
     return manager
 
 
@@ -146,13 +210,23 @@ def _as_list(answer: object) -> list[Any]:
     return list(answer)
 
 
-def _check_unique(models: tuple[ModelSpec, ...]) -> None:
+def _check_models(models: tuple[ModelSpec, ...]) -> None:
+    """What the dataclass does not check by itself: the types that listings rely on, and names given twice."""
+    for spec in models:
+        numbers = (spec.parameters, spec.macs, spec.num_classes, spec.min_size, *spec.input_size)
+        if not all(isinstance(number, int) for number in numbers):
+            raise PluginError(f"{spec.name}: parameters, macs, num_classes, min_size and input_size must be integers")
+        if not all(isinstance(weights, WeightsSpec) for weights in spec.weights):
+            raise PluginError(f"{spec.name}: weights must be WeightsSpec objects")
+        for value, expected in ((spec.paper, Paper), (spec.preprocess, Preprocess), (spec.licence, str)):
+            if not isinstance(value, expected):
+                raise PluginError(f"{spec.name}: {_shorten(repr(value))} given, expected {expected.__name__}")
     names = [spec.name for spec in models]
     families = [spec.family for spec in models if spec.default]
     for kind, values in (("model", names), ("default of family", families)):
-        for value in values:
-            if values.count(value) > 1:
-                raise PluginError(f"declares the {kind} '{value}' twice")
+        if len(set(values)) < len(values):
+            twice = next(value for value in values if values.count(value) > 1)
+            raise PluginError(f"declares the {kind} '{twice}' twice")
 
 
 def _one_line(error: BaseException) -> str:

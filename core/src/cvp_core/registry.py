@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from .errors import AmbiguousNameError, ConfigError, CvpError, NotInstalledError, PluginError, UnknownNameError
-from .known import distribution_of
-from .plugins import Plugin, discover, load_target, strict
+from .catalogue import Catalogue, Claim, ambiguous, near_misses
+from .errors import ConfigError, CvpError, NotInstalledError, PluginError, UnknownNameError
+from .known import distribution_of, names_model_of, prefixes
+from .plugins import Plugin, discover, load_all, load_target, strict
 from .spec import BackendSpec, DatasetSpec, ModelSpec, RecipeSpec
 
 if TYPE_CHECKING:
@@ -24,113 +23,107 @@ __all__ = [
     "Claim",
     "backends",
     "build_model",
+    "check_strict",
     "collisions",
     "create_model",
     "datasets",
+    "families",
+    "find_model",
     "get_spec",
     "list_models",
+    "matching",
     "models",
+    "natural_key",
+    "near_misses",
     "recipes",
+    "rediscover",
 ]
 
-T = TypeVar("T")
+
+def _catalogues(plugins: Iterable[Plugin]) -> dict[str, Catalogue[Any]]:
+    """All names of these plugins, by the field of Plugin that declares them, and those of the families."""
+
+    def catalogue(kind: str, listing: str, field: str) -> Catalogue[Any]:
+        claims = [(spec.name, Claim(spec, plugin)) for plugin in plugins for spec in getattr(plugin, field)]
+        return Catalogue(kind, listing, claims)
+
+    found = {
+        "models": catalogue("model or family", "cvp list-models", "models"),
+        "datasets": catalogue("data set", "cvp data list", "datasets"),
+        "backends": catalogue("backend", "cvp doctor", "backends"),
+        "recipes": catalogue("recipe", "cvp doctor", "recipes"),
+    }
+    defaults = [(claim.spec.family, claim) for claim in found["models"] if claim.spec.default]
+    found["families"] = Catalogue("family", "cvp list-models", defaults)
+    return found
 
 
-@dataclass(frozen=True)
-class Claim(Generic[T]):
-    """A spec and the plugin that declares it."""
-
-    spec: T
-    plugin: Plugin
-
-
-class Catalogue(Generic[T]):
-    """Names of one kind. A name that several distributions claim is ambiguous, never last-wins."""
-
-    def __init__(self, kind: str, listing: str, claims: Iterable[tuple[str, Claim[T]]]) -> None:
-        self.kind = kind
-        self.listing = listing  # the command that shows all names
-        self.claims: dict[str, list[Claim[T]]] = {}
-        for name, claim in claims:
-            self.claims.setdefault(name, []).append(claim)
-
-    def __iter__(self) -> Iterable[Claim[T]]:  # type: ignore[override]
-        return (claim for claims in self.claims.values() for claim in claims)
-
-    def collisions(self) -> dict[str, list[str]]:
-        """The ambiguous names, each with the distributions that claim it."""
-        return {
-            name: [claim.plugin.distribution for claim in claims]
-            for name, claims in self.claims.items()
-            if len(claims) > 1
-        }
-
-    def find(self, name: str) -> Claim[T] | None:
-        """The claim of `name` or of `distribution/name`; None if there is none. Raises AmbiguousNameError."""
-        claims = self.claims.get(name, [])
-        if not claims and "/" in name:
-            distribution, _, bare = name.partition("/")
-            claims = [c for c in self.claims.get(bare, []) if c.plugin.distribution == distribution]
-        if len(claims) > 1:
-            owners = [claim.plugin.distribution for claim in claims]
-            choices = " or ".join(f"'{owner}/{name}'" for owner in owners)
-            raise AmbiguousNameError(f"{self.kind} '{name}' is claimed by {' and '.join(owners)}; write {choices}")
-        return claims[0] if claims else None
-
-    def get(self, name: str, also: Iterable[str] = ()) -> Claim[T]:
-        """Like `find`, but raises UnknownNameError with near misses, out of the names and `also`."""
-        claim = self.find(name)
-        if claim is not None:
-            return claim
-        near = difflib.get_close_matches(name, sorted({*self.claims, *also}), n=3, cutoff=0.6)
-        hint = f" Did you mean {' or '.join(repr(match) for match in near)}?" if near else ""
-        raise UnknownNameError(f"no {self.kind} '{name}'.{hint} `{self.listing}` shows all.")
+def _collisions(found: dict[str, Catalogue[Any]]) -> list[tuple[str, str, list[str]]]:
+    clashes = [
+        (catalogue.kind, name, owners)
+        for catalogue in found.values()
+        for name, owners in catalogue.collisions().items()
+    ]
+    known = {name for _, name, _ in clashes}
+    for family, claims in found["families"].claims.items():
+        owners = {claim.plugin.distribution for claim in (*claims, *found["models"].claims.get(family, []))}
+        if len(owners) > 1 and family not in known:
+            clashes.append(("model or family", family, sorted(owners)))
+    return clashes
 
 
-def _catalogue(kind: str, listing: str, specs: Callable[[Plugin], Iterable[T]]) -> Catalogue[T]:
-    claims = ((spec.name, Claim(spec, plugin)) for plugin in discover() for spec in specs(plugin))  # type: ignore[attr-defined]
-    catalogue = Catalogue(kind, listing, claims)
-    if strict() and catalogue.collisions():
-        name, owners = next(iter(catalogue.collisions().items()))
-        raise PluginError(f"CVP_STRICT is set and {kind} '{name}' is claimed by {' and '.join(owners)}")
-    return catalogue
+def check_strict() -> None:
+    """If $CVP_STRICT is set, raises a PluginError that names every broken plugin and ambiguous name."""
+    if not strict():
+        return
+    plugins = load_all()
+    faults = [f"{plugin.label} is broken: {plugin.error}" for plugin in plugins if plugin.error]
+    for kind, name, owners in _collisions(_catalogues(plugins)):
+        faults.append(f"{kind} '{name}' is claimed by {' and '.join(owners)}")
+    if faults:
+        raise PluginError(f"CVP_STRICT is set and the plugins have faults: {'; '.join(faults)}")
+
+
+def rediscover() -> None:
+    """Forgets what was found, so that the next question looks at the installed plugins again."""
+    discover.cache_clear()
+    _checked.cache_clear()
 
 
 @cache
+def _checked() -> dict[str, Catalogue[Any]]:
+    check_strict()
+    return _catalogues(discover())
+
+
 def models() -> Catalogue[ModelSpec]:
     """All models by name."""
-    return _catalogue("model or family", "cvp list-models", lambda plugin: plugin.models)
+    return _checked()["models"]
 
 
-@cache
 def families() -> Catalogue[ModelSpec]:
     """The default model of each family, by the family's name."""
-    claims = ((c.spec.family, c) for c in models() if c.spec.default)  # type: ignore[attr-defined]
-    return Catalogue("family", "cvp list-models", claims)
+    return _checked()["families"]
 
 
-@cache
 def datasets() -> Catalogue[DatasetSpec]:
     """All named data sets."""
-    return _catalogue("data set", "cvp data list", lambda plugin: plugin.datasets)
+    return _checked()["datasets"]
 
 
-@cache
 def backends() -> Catalogue[BackendSpec]:
     """All compilation backends."""
-    return _catalogue("backend", "cvp doctor", lambda plugin: plugin.backends)
+    return _checked()["backends"]
 
 
-@cache
 def recipes() -> Catalogue[RecipeSpec]:
     """All named training configurations."""
-    return _catalogue("recipe", "cvp recipes list", lambda plugin: plugin.recipes)
+    return _checked()["recipes"]
 
 
 def collisions() -> list[tuple[str, str, list[str]]]:
     """(kind, name, distributions) of every name that several distributions claim."""
-    catalogues: list[Catalogue] = [models(), families(), datasets(), backends(), recipes()]
-    return [(c.kind, name, owners) for c in catalogues for name, owners in c.collisions().items()]
+    return _collisions(_checked())
 
 
 def find_model(name: str) -> Claim[ModelSpec]:
@@ -139,13 +132,16 @@ def find_model(name: str) -> Claim[ModelSpec]:
     Raises UnknownNameError with near misses, NotInstalledError with the pip command, AmbiguousNameError,
     or the PluginError of a broken plugin that would bring the model.
     """
-    claim = models().find(name) or families().find(name)
-    if claim is not None:
-        return claim
+    claim, default = models().find(name), families().find(name)
+    if claim and default and claim.plugin is not default.plugin:
+        raise ambiguous("model or family", name, (claim, default))
+    found = claim or default
+    if found is not None:
+        return found
     broken = [plugin for plugin in discover() if plugin.error]
     for plugin in broken:
         if plugin.distribution in (distribution_of(name), name.partition("/")[0]) or (
-            name.startswith(plugin.distribution.removeprefix("cvp-"))
+            names_model_of(plugin.distribution.removeprefix("cvp-"), name)
         ):
             raise PluginError(
                 f"'{name}' comes with {plugin.label}, which is broken: {plugin.error} "
@@ -155,7 +151,7 @@ def find_model(name: str) -> Claim[ModelSpec]:
     if distribution and not any(plugin.distribution == distribution for plugin in discover()):
         raise NotInstalledError(f"'{name}' is not installed. It comes with: pip install {distribution}")
     try:
-        return models().get(name, also=families().claims)
+        return models().get(name, also=[*families().claims, *prefixes()])
     except UnknownNameError as error:
         if not broken:
             raise
@@ -165,11 +161,26 @@ def find_model(name: str) -> Claim[ModelSpec]:
 
 def list_models(pattern: str = "*", *, family: str | None = None) -> list[ModelSpec]:
     """Specs whose name matches the shell `pattern`, sorted by name; `family` narrows them further."""
-    found: Iterable[Claim[ModelSpec]] = models()  # type: ignore[assignment]
-    return sorted(
-        (c.spec for c in found if fnmatchcase(c.spec.name, pattern) and family in (None, c.spec.family)),
-        key=lambda spec: natural_key(spec.name),
-    )
+    return [claim.spec for claim in matching(pattern, family=family)]
+
+
+def matching(pattern: str = "*", *, family: str | None = None) -> list[Claim[ModelSpec]]:
+    """The claims, sorted by name, whose name or 'distribution/name' the shell `pattern` matches.
+
+    A pattern that is a family's name stands for all its models.
+    """
+    pattern = pattern.lower()
+    found = [
+        claim
+        for claim in models()
+        if family in (None, claim.spec.family)
+        and (
+            fnmatchcase(claim.spec.name, pattern)
+            or fnmatchcase(f"{claim.plugin.distribution}/{claim.spec.name}", pattern)
+            or pattern == claim.spec.family
+        )
+    ]
+    return sorted(found, key=lambda claim: (natural_key(claim.spec.name), claim.plugin.distribution))
 
 
 def natural_key(name: str) -> list[str | int]:
@@ -183,8 +194,11 @@ def get_spec(name: str) -> ModelSpec:
 
 
 def build_model(claim: Claim[ModelSpec], num_classes: int, input_size: tuple[int, int, int]) -> ImageClassifier:
-    """A freshly initialised model. Raises ConfigError on sizes it cannot take, PluginError if its builder fails."""
-    from .network import ImageClassifier
+    """A freshly initialised model.
+
+    Raises ConfigError on sizes it cannot take, PluginError if its builder fails.
+    """
+    from .network import Identity, ImageClassifier
 
     spec, owner = claim.spec, claim.plugin.label
     if num_classes < 1 or input_size[0] < 1:
@@ -203,6 +217,7 @@ def build_model(claim: Claim[ModelSpec], num_classes: int, input_size: tuple[int
         raise PluginError(f"{owner}: building {spec.name} failed: {type(error).__name__}: {error}") from error
     if not isinstance(model, ImageClassifier):
         raise PluginError(f"{owner}: {spec.builder} returned {type(model).__name__}, expected ImageClassifier")
+    model.identity = Identity(spec.name, claim.plugin.distribution, claim.plugin.version, input_size)
     return model
 
 

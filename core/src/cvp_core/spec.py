@@ -165,8 +165,10 @@ class ModelSpec:
         if len(self.input_size) != 3 or min(self.input_size) < 1:
             raise ValueError(f"{self.name}: input_size {self.input_size!r} is not (channels, height, width)")
         if (self.preprocess.channels, *self.preprocess.size) != self.input_size:
-            raise ValueError(f"{self.name}: preprocess makes {self.preprocess.channels} channels of "
-                             f"{self.preprocess.size}, input_size says {self.input_size}")
+            raise ValueError(
+                f"{self.name}: preprocess makes {self.preprocess.channels} channels of "
+                f"{self.preprocess.size}, input_size says {self.input_size}"
+            )
         if self.parameters < 0 or self.macs < 0:
             raise ValueError(f"{self.name}: parameters and macs must not be negative")
         if not isinstance(self.weights, tuple):

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from ..options import batch_size_option, data_option, device_option, json_option, weights_dir_option, workers_option
+from ..options import (
+    batch_size_option,
+    data_option,
+    device_option,
+    json_option,
+    weights_dir_option,
+    workers_option,
+)
 
 __all__ = ["command"]
 
@@ -51,9 +58,7 @@ def command(
         seed=int(training.get("seed", 0)),
         val_fraction=float(training.get("val_fraction", 0.2)),
     )
-    result = evaluate(
-        classifier, images, splits.classes, batch_size=batch_size or 64, workers=workers or 0
-    )
+    result = evaluate(classifier, images, splits.classes, batch_size=batch_size or 64, workers=workers or 0)
     if as_json:
         document = {"top1": result.top1, "top5": result.top5, "loss": result.loss, "samples": result.samples}
         print_json({**document, "classes": list(classifier.classes), "split": name})

@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from ..options import batch_size_option, data_option, device_option, json_option, weights_dir_option, workers_option
+from ..options import (
+    batch_size_option,
+    data_option,
+    device_option,
+    json_option,
+    weights_dir_option,
+    workers_option,
+)
 
 __all__ = ["command"]
 

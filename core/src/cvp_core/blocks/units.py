@@ -25,9 +25,7 @@ class ConvNormAct(nn.Module):
         activation: bool = True,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, padding=kernel // 2, groups=groups, bias=False
-        )
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
         self.act = nn.ReLU(inplace=True) if activation else nn.Identity()
 
@@ -41,15 +39,11 @@ class NormActConv(nn.Module):
     Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)).
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, groups: int = 1
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(in_channels)
         self.act = nn.ReLU(inplace=True)
-        self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, padding=kernel // 2, groups=groups, bias=False
-        )
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv(self.act(self.norm(x)))

@@ -81,7 +81,13 @@ class _ArrayLoader:
     """Pictures that fit in memory, resized once; a batch is one gather."""
 
     def __init__(
-        self, images: ArraySet, preprocess: Preprocess, batch_size: int, is_training: bool, augment: str, seed: int
+        self,
+        images: ArraySet,
+        preprocess: Preprocess,
+        batch_size: int,
+        is_training: bool,
+        augment: str,
+        seed: int,
     ) -> None:
         self.pixels = torch.tensor(_resized(images, preprocess))
         self.labels = torch.from_numpy(np.asarray(images.labels, dtype=np.int64))
@@ -184,9 +190,7 @@ class _FileLoader:
 
     def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         order = [(number, int(index)) for index in _order(self.samples, self.is_training, self.seed, number)]
-        self._batches[:] = [
-            order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(len(self))
-        ]
+        self._batches[:] = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(len(self))]
         for batch in self._loader:
             if isinstance(batch, str):
                 raise DataError(f"{batch}; mend or remove that picture")

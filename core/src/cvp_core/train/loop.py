@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -22,7 +23,11 @@ from .optim import make_optimizer, schedule_factor
 
 __all__ = ["FABRIC_PRECISION", "Outcome", "fit"]
 
-FABRIC_PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "float32": "32-true",
+    "bfloat16": "bf16-mixed",
+    "float16": "16-mixed",
+}
 
 _SECONDS_BETWEEN_REPORTS = 0.25
 
@@ -90,7 +95,14 @@ def fit(
         key = (val_top1, -val_loss) if evaluation else (0.0, float(epoch))
         is_best = key > best_key
         result = EpochResult(
-            epoch + 1, loss_value, sums.accuracy(), val_loss, val_top1, rate, time.perf_counter() - began, is_best
+            epoch + 1,
+            loss_value,
+            sums.accuracy(),
+            val_loss,
+            val_top1,
+            rate,
+            time.perf_counter() - began,
+            is_best,
         )
         outcome.history.append(result)
         if is_best:

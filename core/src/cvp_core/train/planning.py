@@ -51,7 +51,11 @@ class Plan:
 
 
 def plan(
-    given: dict[str, Any], *, runs_dir: str | Path = "runs", store: str | Path | None = None, name: str | None = None
+    given: dict[str, Any],
+    *,
+    runs_dir: str | Path = "runs",
+    store: str | Path | None = None,
+    name: str | None = None,
 ) -> Plan:
     """Resolves settings, data, model, device and output places, and builds the model.
 

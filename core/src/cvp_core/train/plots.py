@@ -78,9 +78,7 @@ def plot_confusion(evaluation: Evaluation, classes: Sequence[str], title: str, p
     _save(figure, path)
 
 
-def plot_mistakes(
-    evaluation: Evaluation, images: ImageSet, classes: Sequence[str], path: Path, most: int = 24
-) -> None:
+def plot_mistakes(evaluation: Evaluation, images: ImageSet, classes: Sequence[str], path: Path, most: int = 24) -> None:
     """The wrong answers that were given with the greatest confidence; nothing is written if there is none."""
     wrong = (evaluation.predictions != evaluation.labels).nonzero().flatten()
     if not len(wrong):
@@ -98,7 +96,7 @@ def plot_mistakes(
             axes.imshow(images.read(index, 3))
         except DataError:
             continue
-        truth, guess = classes[evaluation.labels[index]], classes[evaluation.predictions[index]]
+        truth, guess = classes[int(evaluation.labels[index])], classes[int(evaluation.predictions[index])]
         axes.set_title(f"{guess} {evaluation.confidences[index]:.0%}\nis {truth}", fontsize=8)
     _save(figure, path)
 

@@ -70,18 +70,27 @@ def train(plan: Plan, callbacks: Sequence[Callback] = ()) -> TrainResult:
     run.write_config(config)
     listeners = _Listeners(callbacks)
     listeners.tell("on_start", plan, run.path)
-    fabric = Fabric(accelerator=plan.device.partition(":")[0], devices=1, precision=FABRIC_PRECISION[plan.precision])  # type: ignore[arg-type]
+    fabric = Fabric(accelerator=plan.device.partition(":")[0], devices=1, precision=FABRIC_PRECISION[plan.precision])
     if config.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=torch.channels_last)
     common = {"seed": config.seed, "workers": plan.workers}
     loader = make_loader(
-        plan.splits.train, plan.preprocess, config.batch_size, is_training=True, augment=config.augment, **common
+        plan.splits.train,
+        plan.preprocess,
+        config.batch_size,
+        is_training=True,
+        augment=config.augment,
+        **common,
     )
     val = _evaluation_loader(plan, plan.splits.val)
     normalise = Normalise(plan.preprocess, fabric.device)
 
     def keep_best(result: EpochResult) -> None:
-        _save(run.best_weights, plan, {"top1": result.val_accuracy, "loss": result.val_loss, "epoch": result.epoch})
+        _save(
+            run.best_weights,
+            plan,
+            {"top1": result.val_accuracy, "loss": result.val_loss, "epoch": result.epoch},
+        )
 
     def tell_epoch(result: EpochResult) -> None:
         run.add_epoch(result)
@@ -192,5 +201,3 @@ def _draw(
         plot_mistakes(shown, images, plan.splits.classes, run.path / "mistakes.png")
     names = ("curves.png", "confusion.png", "mistakes.png", "metrics.csv")
     return [run.path / name for name in names if (run.path / name).is_file()]
-
-

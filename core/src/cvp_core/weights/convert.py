@@ -20,9 +20,7 @@ SOURCES = ("torchvision", "timm")
 Rule = tuple[str, str | Callable[[re.Match[str]], str]]
 
 
-def convert_state_dict(
-    name: str, state_dict: Mapping[str, Tensor], source: str = "torchvision"
-) -> dict[str, Tensor]:
+def convert_state_dict(name: str, state_dict: Mapping[str, Tensor], source: str = "torchvision") -> dict[str, Tensor]:
     """The state dict of `source`'s model with our keys, ready for `load_state_dict(strict=True)`.
 
     `module.` (DataParallel) and `_orig_mod.` (torch.compile) prefixes are taken off. Raises UserError

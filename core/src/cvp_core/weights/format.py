@@ -124,9 +124,7 @@ def _claim_of(path: Path, header: Header) -> Claim[ModelSpec]:
         release = ".".join(header.version.split(".")[:2])
         needs = f"{path} needs the model '{header.model}' of {header.distribution} {release}"
         if isinstance(error, NotInstalledError) or not _installed(header.distribution):
-            raise NotInstalledError(
-                f"{needs}, which is not installed: pip install {header.distribution}"
-            ) from error
+            raise NotInstalledError(f"{needs}, which is not installed: pip install {header.distribution}") from error
         raise WeightsError(f"{needs}, which the installed {_installed(header.distribution)} does not have") from error
 
 

@@ -36,9 +36,7 @@ SMALL_IMAGES = {
 }
 
 
-def _imagenet(
-    name: str, growth_rate: int, layers: tuple[int, ...], stem: int, parameters: int, macs: int
-) -> ModelSpec:
+def _imagenet(name: str, growth_rate: int, layers: tuple[int, ...], stem: int, parameters: int, macs: int) -> ModelSpec:
     return ModelSpec(
         name=name,
         family="densenet",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from cvp_core.data.birds.figure import Colour, Figure, mix, scaled
-from cvp_core.data.birds.outline import Knots, Points, oval, ribbon, spline
+from .figure import Colour, Figure, mix, scaled
+from .outline import Knots, Placement, Points, oval, ribbon, spline
 
 BLACK: Colour = (0.04, 0.04, 0.05)
 WHITE: Colour = (0.97, 0.97, 0.96)
@@ -44,27 +46,29 @@ def plumage(
 def folded_wing(
     figure: Figure, knots: Knots, base: Colour, edge: Colour, feathers: int = 6, shadow: float = 0.35
 ) -> None:
-    """A closed wing. `knots` run from the shoulder along the upper edge to the tip and back along the lower one.
+    """A closed wing; `knots` run from the shoulder along the upper edge to the tip and back along the lower.
 
     Long feathers are drawn as pale edges fanning from the wrist to the tip; a soft shadow lifts the wing.
     """
     outline = spline(knots)
     centre = outline.mean(axis=0)
-    figure.mark(centre + (outline - centre) * 1.05 + (0.0, 0.035), BLACK, shadow)
+    figure.mark(Placement().move(0.0, 0.035).apply(centre + (outline - centre) * 1.05), BLACK, shadow)
     figure.part(outline, base)
     shoulder, tip = outline[0], outline[np.argmax(((outline - outline[0]) ** 2).sum(axis=1))]
+    along = tip - shoulder
+    across = np.array([-along[1], along[0]]) * np.sign(-along[0] or 1.0)
     half = len(outline) // 2
     upper, lower = outline[half // 3], outline[-half // 3]
     for share in np.linspace(0.12, 0.95, feathers):
         start = upper + (lower - upper) * share
         bend = start + (tip - start) * 0.5 + (lower - upper) * 0.16 * (share - 0.2)
         figure.strokes(spline([start, bend, tip], is_closed=False), edge, 1.0, 0.75)
-    for share in (0.25, 0.5, 0.75):  # tips of the coverts
-        centre = shoulder + (upper + (lower - upper) * share - shoulder) * 0.85
-        along = (tip - shoulder) * 0.09
-        across = (lower - upper) * 0.16
-        scallop = spline([centre - across, centre + along, centre + across], is_closed=False, steps=3)
-        figure.strokes(scallop, edge, 1.0, 0.55)
+    middle = (upper + lower) / 2
+    scallop = spline([(0.0, -0.5), (1.0, 0.0), (0.0, 0.5)], is_closed=False, steps=3) * 0.1
+    scallop = scallop[:, :1] * along + scallop[:, 1:] * across
+    for row in (-0.16, -0.02):  # tips of the coverts
+        for place in (-0.11, 0.0, 0.11):
+            figure.strokes(middle + along * row + across * place + scallop, edge, 1.0, 0.6)
 
 
 def spread_wing(
@@ -80,7 +84,7 @@ def spread_wing(
 ) -> None:
     """An open wing from `root`, at `angle_deg` (-90 straight up), leading edge forward.
 
-    `pointed` 0 gives the broad fingers of a parrot, 1 the blade of a skimmer; `trailing` edges the secondaries.
+    `pointed` 0 gives the broad wing of a parrot, 1 the blade of a skimmer; `trailing` edges the secondaries.
     """
     angle = np.deg2rad(angle_deg)
     out = np.array([np.cos(angle), np.sin(angle)])
@@ -90,7 +94,7 @@ def spread_wing(
         """`u` 0 to 1 along the span, `v` 0 to 1 across the chord."""
         u, v = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
         bulge = 0.16 * np.sin(np.pi * np.minimum(u * 1.1, 1.0)) - 0.30 * u**2 * (0.6 + pointed)
-        width = chord * (1 - (0.30 + 0.62 * pointed) * u**1.6)
+        width = chord * (1 - (0.25 + 0.60 * pointed) * u**1.6) * np.sqrt(1.02 - u**5)
         return (
             np.array(root)
             + out * (span * u)[..., None]
@@ -112,9 +116,10 @@ def spread_wing(
     figure.strokes(at(u, np.full(14, 0.05)), scaled(coverts, 0.75), 1.0, 0.5)
 
 
-def tail(figure: Figure, knots: Knots, widths: tuple[float, ...], colour: Colour, edge: Colour) -> None:
+def tail(figure: Figure, knots: Knots, widths: Sequence[float], colour: Colour, edge: Colour) -> None:
     """A tail as a ribbon from the rump with the shafts of a few feathers."""
     figure.part(ribbon(knots, widths), colour)
     spine = spline(knots, is_closed=False, steps=4)
     for side in (-0.28, 0.0, 0.28):
-        figure.strokes(spine + (side * widths[-1], side * widths[-1] * 0.6), edge, 1.0, 0.6)
+        shaft = Placement().move(side * widths[-1], side * widths[-1] * 0.6).apply(spine)
+        figure.strokes(shaft, edge, 1.0, 0.6)

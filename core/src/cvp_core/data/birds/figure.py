@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from cvp_core.data.birds.outline import Placement, Points
+from .outline import Placement, Points
 
 Colour = tuple[float, float, float]  # red, green, blue in [0, 1]
 
@@ -27,6 +27,12 @@ def mix(first: Colour, second: Colour, amount: float) -> Colour:
 
 def scaled(colour: Colour, factor: float) -> Colour:
     return colour[0] * factor, colour[1] * factor, colour[2] * factor
+
+
+def ink(colour: Colour, alpha: float = 1.0) -> tuple[int, int, int, int]:
+    """The colour as Pillow takes it."""
+    r, g, b, a = (min(255, max(0, round(255 * channel))) for channel in (*colour, alpha))
+    return r, g, b, a
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Figure:
     """Shapes in painting order; `view` gives a turned pencil that draws into the same list."""
 
     shapes: list[Shape] = field(default_factory=list)
-    placement: Placement = Placement()
+    placement: Placement = field(default_factory=Placement)
 
     def view(self, placement: Placement) -> Figure:
         return replace(self, placement=placement.then(self.placement))
@@ -70,12 +76,12 @@ class Figure:
         self.shapes.append(Shape(self.placement.apply(points), colour, alpha, width))
 
     def soften(self) -> None:
-        """Blur what has been painted so far: plumage has soft borders, bills and eyes have not."""
+        """Blur what has been painted so far, once a bird: plumage has soft borders, eyes have not."""
         self.shapes.append(Shape(np.empty((0, 2)), (0.0, 0.0, 0.0)))
 
-    def extent(self) -> tuple[Points, Points]:
-        """The upper left and the lower right corner of the silhouette."""
-        points = np.concatenate([shape.points for shape in self.shapes if shape.is_solid])
+    def extent(self, placement: Placement) -> tuple[Points, Points]:
+        """The upper left and the lower right corner of the silhouette as `placement` turns it."""
+        points = placement.apply(np.concatenate([shape.points for shape in self.shapes if shape.is_solid]))
         return points.min(axis=0), points.max(axis=0)
 
     def paint(self, placement: Placement, size: int) -> Sprite:
@@ -83,7 +89,7 @@ class Figure:
         full = size * SUPERSAMPLE
         to_pixels = placement.stretch(full, full)
         ground = next(shape.colour for shape in self.shapes if shape.is_solid)
-        colour = Image.new("RGB", (full, full), _ink(ground))
+        colour = Image.new("RGB", (full, full), ink(ground)[:3])
         coverage = Image.new("L", (full, full))
         pen, outline_pen = ImageDraw.Draw(colour, "RGBA"), ImageDraw.Draw(coverage)
         unit = full / DETAIL_PX
@@ -93,23 +99,18 @@ class Figure:
                 pen = ImageDraw.Draw(colour, "RGBA")
                 continue
             points = to_pixels.apply(shape.points)
-            ink = (*_ink(shape.colour), round(255 * shape.alpha))
+            fill = ink(shape.colour, shape.alpha)
             if shape.width is not None:
                 for stroke in points if points.ndim == 3 else points[None]:
-                    pen.line(stroke.ravel().tolist(), fill=ink, width=max(1, round(shape.width * unit)))
+                    pen.line(stroke.ravel().tolist(), fill=fill, width=max(1, round(shape.width * unit)))
                 continue
             flat = points.ravel().tolist()
-            pen.polygon(flat, fill=ink)
+            pen.polygon(flat, fill=fill)
             if shape.is_solid:
                 # The colour reaches past the outline, or the edge pixels would mix with what lies below.
-                pen.line(flat + flat[:2], fill=ink, width=max(2, round(0.8 * unit)))
+                pen.line(flat + flat[:2], fill=fill, width=max(2, round(0.8 * unit)))
                 outline_pen.polygon(flat, fill=255)
         return Sprite(
             np.asarray(colour.reduce(SUPERSAMPLE), dtype=np.float32) / 255,
             np.asarray(coverage.reduce(SUPERSAMPLE), dtype=np.float32) / 255,
         )
-
-
-def _ink(colour: Colour) -> tuple[int, int, int]:
-    r, g, b = (min(255, max(0, round(255 * channel))) for channel in colour)
-    return r, g, b

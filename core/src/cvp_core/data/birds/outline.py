@@ -6,7 +6,7 @@ Points are float arrays (n, 2), x to the right and y downwards, as in the pictur
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -38,54 +38,52 @@ def spline(knots: Knots, is_closed: bool = True, steps: int = 5) -> Points:
 
 
 def ribbon(knots: Knots, widths: Sequence[float], steps: int = 4) -> Points:
-    """The outline of a strip along `knots` whose full width at each knot is given: a bill, a feather, a twig."""
+    """The outline of a strip along `knots` of given full width at each knot: a bill, a feather, a twig."""
     matrix = _catmull_rom(len(knots), False, steps)
     spine = matrix @ np.asarray(knots, dtype=float)
-    along = np.gradient(spine, axis=0)
+    along = np.empty_like(spine)
+    along[1:-1], along[0], along[-1] = spine[2:] - spine[:-2], spine[1] - spine[0], spine[-1] - spine[-2]
     length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-9)
     half = 0.5 * np.maximum(matrix @ np.asarray(widths, dtype=float), 0.0) / length
-    side = np.stack([-along[:, 1] * half, along[:, 0] * half], axis=1)
+    side = (along * half[:, None])[:, ::-1] * (-1.0, 1.0)
     return np.concatenate([spine + side, (spine - side)[::-1]])
+
+
+_IDENTITY, _ORIGIN = np.eye(2), np.zeros(2)
+_TURN = np.linspace(0.0, 2 * np.pi, 16, endpoint=False)
+_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)], axis=1)
 
 
 def oval(x: float, y: float, x_radius: float, y_radius: float | None = None, angle_deg: float = 0.0) -> Points:
     """An ellipse; a circle when one radius is given."""
-    turn = np.linspace(0.0, 2 * np.pi, 16, endpoint=False)
-    across = x_radius if y_radius is None else y_radius
-    points = np.stack([x_radius * np.cos(turn), across * np.sin(turn)], axis=1)
-    return Placement().rotate(angle_deg).move(x, y).apply(points)
+    radii = (x_radius, x_radius if y_radius is None else y_radius)
+    return Placement().rotate(angle_deg).move(x, y).apply(_CIRCLE * radii)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Placement:
-    """An affine map; each method returns the map followed by one more step."""
+    """An affine map of row vectors; each method returns the map followed by one more step."""
 
-    matrix: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 1.0)  # row-major
-    offset: tuple[float, float] = (0.0, 0.0)
+    matrix: np.ndarray = field(default_factory=lambda: _IDENTITY)
+    offset: np.ndarray = field(default_factory=lambda: _ORIGIN)
 
     def apply(self, points: Points) -> Points:
-        a, b, c, d = self.matrix
-        x, y = points[..., 0], points[..., 1]
-        return np.stack([a * x + b * y + self.offset[0], c * x + d * y + self.offset[1]], axis=-1)
+        return points @ self.matrix + self.offset
 
     def then(self, outer: Placement) -> Placement:
-        a, b, c, d = self.matrix
-        e, f, g, h = outer.matrix
-        x, y = self.offset
-        return Placement(
-            (e * a + f * c, e * b + f * d, g * a + h * c, g * b + h * d),
-            (e * x + f * y + outer.offset[0], g * x + h * y + outer.offset[1]),
-        )
+        return Placement(self.matrix @ outer.matrix, self.offset @ outer.matrix + outer.offset)
 
     def rotate(self, angle_deg: float, about: tuple[float, float] = (0.0, 0.0)) -> Placement:
         """Positive angles turn clockwise on the picture."""
         angle = np.deg2rad(angle_deg)
-        c, s = float(np.cos(angle)), float(np.sin(angle))
-        x, y = about
-        return self.then(Placement((c, -s, s, c), (x - c * x + s * y, y - s * x - c * y)))
+        cosine, sine = np.cos(angle), np.sin(angle)
+        return self._around(np.array([[cosine, sine], [-sine, cosine]]), about)
 
     def stretch(self, x: float, y: float, about: tuple[float, float] = (0.0, 0.0)) -> Placement:
-        return self.then(Placement((x, 0.0, 0.0, y), (about[0] * (1 - x), about[1] * (1 - y))))
+        return self._around(np.array([[x, 0.0], [0.0, y]]), about)
 
     def move(self, x: float, y: float) -> Placement:
-        return self.then(Placement(offset=(x, y)))
+        return Placement(self.matrix, self.offset + np.array((x, y)))
+
+    def _around(self, matrix: np.ndarray, about: tuple[float, float]) -> Placement:
+        return self.then(Placement(matrix, np.array(about) @ (_IDENTITY - matrix)))

@@ -1,0 +1,19 @@
+"""What all tests share: one thread where several processes share the cores, and no user's weights or data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before torch is imported: two test processes with two threads each would wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CVP_WEIGHTS", str(tmp_path / "weights"))
+    for name in ("CVP_DATA", "CVP_STRICT"):
+        monkeypatch.delenv(name, raising=False)

@@ -1,0 +1,95 @@
+"""DenseNet against the paper's counts and torchvision's logits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+
+import cvp_core
+from cvp_core.errors import WeightsError
+
+# torchvision.models.DenseNet*_Weights, meta["num_params"].
+PUBLISHED = {
+    "densenet121": 7_978_856,
+    "densenet161": 28_681_000,
+    "densenet169": 14_149_480,
+    "densenet201": 20_013_928,
+}
+
+# Table 2 of arXiv:1608.06993, in millions.
+TABLE_2 = {
+    "densenet_40_12": 1.0,
+    "densenet_bc_100_12": 0.8,
+    "densenet_bc_250_24": 15.3,
+    "densenet_bc_190_40": 25.6,
+}
+
+
+@pytest.mark.parametrize("name, published", PUBLISHED.items())
+def test_parameters_are_those_that_torchvision_publishes(name: str, published: int) -> None:
+    assert sum(p.numel() for p in cvp_core.create_model(name).parameters()) == published
+
+
+@pytest.mark.parametrize("name, millions", TABLE_2.items())
+def test_small_image_nets_have_the_parameters_of_table_2(name: str, millions: float) -> None:
+    count = sum(p.numel() for p in cvp_core.create_model(name).parameters())
+    assert round(count / 1e6, 1) == millions
+
+
+@pytest.mark.parametrize(
+    "name, depth",
+    [
+        ("densenet_40_12", 40),
+        ("densenet_bc_100_12", 100),
+        ("densenet_bc_250_24", 250),
+        ("densenet_bc_190_40", 190),
+    ],
+)
+def test_the_depth_of_the_name_counts_every_convolution_and_the_classifier(name: str, depth: int) -> None:
+    model = cvp_core.create_model(name)
+    assert sum(isinstance(m, torch.nn.Conv2d | torch.nn.Linear) for m in model.modules()) == depth
+
+
+@pytest.fixture(scope="module", params=PUBLISHED)
+def pair(request: pytest.FixtureRequest) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """Ours and torchvision's with the same weights and lively batch-norm statistics."""
+    torch.manual_seed(0)
+    theirs = torchvision.models.get_model(request.param).eval()
+    for module in theirs.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    ours = cvp_core.create_model(request.param).eval()
+    ours.load_state_dict(cvp_core.convert_state_dict(request.param, theirs.state_dict()))
+    return ours, theirs
+
+
+@pytest.mark.parametrize("side", [32, 96, 224])
+def test_logits_equal_torchvisions(pair: tuple[torch.nn.Module, torch.nn.Module], side: int) -> None:
+    ours, theirs = pair
+    x = torch.randn(2, 3, side, side)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+
+
+def test_keys_of_the_published_files_of_2017_are_understood() -> None:
+    state = torchvision.models.densenet121().state_dict()
+    old = {key.replace("norm1.", "norm.1.").replace("conv2.", "conv.2."): tensor for key, tensor in state.items()}
+    old = {f"module.{key}": tensor for key, tensor in old.items()}
+    converted = cvp_core.convert_state_dict("densenet121", old)
+    assert converted.keys() == cvp_core.create_model("densenet121").state_dict().keys()
+
+
+def test_a_key_of_another_network_is_named() -> None:
+    with pytest.raises(WeightsError, match=r"layer1\.0\.conv1\.weight"):
+        cvp_core.convert_state_dict("densenet121", {"layer1.0.conv1.weight": torch.zeros(1)})
+
+
+def test_a_dense_layer_only_adds_channels_to_what_it_reads() -> None:
+    model = cvp_core.create_model("densenet_40_12").eval()
+    x = torch.randn(1, 16, 8, 8)
+    with torch.no_grad():
+        y = model.stages[0].layers[0](x)
+    assert y.shape[1] == 16 + 12
+    assert torch.equal(y[:, :16], x)
