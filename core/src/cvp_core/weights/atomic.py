@@ -53,7 +53,12 @@ def _write_unnamed(path: Path, content: bytes) -> bool:
     with os.fdopen(descriptor, "wb") as file:
         _write_and_sync(file.fileno(), content)
         try:
-            os.link(f"/proc/self/fd/{file.fileno()}", temporary, follow_symlinks=True)
+            # A folder's descriptor makes Python call linkat, which follows the link that link() would copy.
+            folder = os.open("/proc/self/fd", os.O_RDONLY)
+            try:
+                os.link(str(file.fileno()), temporary.absolute(), src_dir_fd=folder, follow_symlinks=True)
+            finally:
+                os.close(folder)
         except OSError:
             return False
     os.replace(temporary, path)
