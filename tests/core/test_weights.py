@@ -134,9 +134,7 @@ def test_class_names_must_be_as_many_as_outputs(tmp_path: Path) -> None:
         cvp_core.save(tmp_path / "x.safetensors", cvp_core.create_model("lenet"), classes=["a", "b"])
 
 
-def test_the_store_is_found_in_the_order_of_the_documentation(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_store_is_found_in_the_order_of_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert weights_dir("~/w") == Path.home() / "w"
     assert weights_dir() == tmp_path / "weights"  # $CVP_WEIGHTS of the tests

@@ -66,7 +66,7 @@ class TrainingDisplay(Callback):
             self._fact("", note)
         self._fact(
             "device",
-            f"{describe_device(plan.device)}, {plan.precision}{layout}, batch {batch} at "
+            f"{describe_device(plan.device, plan.threads)}, {plan.precision}{layout}, batch {batch} at "
             f"{format_shape((height, width))}",
         )
         self._fact("run", str(run))

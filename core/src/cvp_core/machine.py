@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import os
 import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from .errors import ConfigError
 
-__all__ = ["PRECISIONS", "available_cpus", "cpu_features", "describe_device", "pick_device", "pick_precision"]
+__all__ = [
+    "PRECISIONS",
+    "available_cpus",
+    "computing_threads",
+    "cpu_features",
+    "describe_device",
+    "pick_device",
+    "pick_precision",
+    "pick_threads",
+]
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
-# Below this many multiply-accumulates a picture, casting costs more than bfloat16 saves (measured on an AMX Xeon:
-# a 5 M net loses a fifth, a 40 M net gains half).
+# Below this many multiply-accumulates a picture, casting to bfloat16 costs more than it saves.
 _WORTH_CASTING = 20_000_000
 
 
@@ -44,12 +55,12 @@ def pick_device(wanted: str = "auto") -> str:
 
     here = ["cpu"]
     if torch.cuda.is_available():
-        here.insert(0, "cuda")
+        here = ["cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count())), "cpu"]
     elif torch.backends.mps.is_available():
-        here.insert(0, "mps")
+        here = ["mps", "cpu"]
     if wanted == "auto":
         return here[0]
-    if wanted.partition(":")[0] not in here:
+    if wanted not in here:
         raise ConfigError(f"device '{wanted}' is not on this machine; it has {', '.join(here)}")
     return wanted
 
@@ -70,19 +81,72 @@ def pick_precision(wanted: str, device: str, macs: int) -> str:
     return "bfloat16" if device == "cpu" and is_fast and macs >= _WORTH_CASTING else "float32"
 
 
-def describe_device(device: str) -> str:
-    """For the screen: `cpu (2 threads, AMX)`, `cuda (NVIDIA H100)`."""
+def pick_threads(wanted: int | None = None) -> int:
+    """Threads to compute with: `wanted`, else as many as torch has and the machine has cores free for.
+
+    Each of a model's thousand operations waits for its slowest thread. On a core that another program
+    uses that is a time slice of milliseconds, so that two threads can be forty times slower than one.
+    Small operations are timed, for a few milliseconds on an idle machine, and threads halved until they run.
+    """
+    import torch
+
+    if wanted is not None:
+        return wanted
+    threads = torch.get_num_threads()
+    while threads > 1:
+        with computing_threads(threads):
+            if _seconds_an_operation() < _SLOW_OPERATION_S:
+                break
+        threads //= 2
+    return threads
+
+
+@contextmanager
+def computing_threads(threads: int) -> Iterator[None]:
+    """Torch computes with `threads` inside, and with as many as before afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+# 100,000 additions take 10 to 50 microseconds; a lost time slice takes at least a millisecond.
+_SLOW_OPERATION_S = 0.0003
+
+
+def _seconds_an_operation(count: int = 200, limit_s: float = 0.3) -> float:
+    """Mean duration of a small operation that is spread over all threads."""
+    import torch
+
+    values = torch.ones(100_000)
+    began = time.perf_counter()
+    done = 0
+    while done < count and time.perf_counter() - began < limit_s:
+        values.add_(1.0)
+        done += 1
+    return (time.perf_counter() - began) / done
+
+
+def describe_device(device: str, threads: int | None = None) -> str:
+    """For the screen: `cpu (2 threads, AMX)`, `cuda (NVIDIA H100)`; it tells when a busy machine leaves fewer threads."""
     import torch
 
     if device.startswith("cuda"):
         return f"{device} ({torch.cuda.get_device_name(device)})"
     if device != "cpu":
         return device
-    threads = torch.get_num_threads()
+    most = torch.get_num_threads()
+    used = most if threads is None else threads
     best = [
         label
         for feature, label in (("amx_bf16", "AMX"), ("avx512f", "AVX-512"), ("avx2", "AVX2"))
         if feature in cpu_features()
     ]
     extra = best[0] if best else platform.machine()
-    return f"cpu ({threads} thread{'s' if threads != 1 else ''}, {extra})"
+    if used < most:
+        return f"cpu ({used} of {most} threads, the machine is busy; {extra})"
+    return f"cpu ({used} thread{'s' if used != 1 else ''}, {extra})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
 import os
 import signal
@@ -122,7 +123,7 @@ def test_the_schedule_warms_up_linearly_peaks_and_follows_a_cosine_to_zero() -> 
     assert max(factors) == factors[10] == 1
     assert factors[55] == pytest.approx(0.5)
     assert factors[100] == pytest.approx(0)
-    assert all(a >= b for a, b in zip(factors[10:], factors[11:], strict=False))
+    assert all(a >= b for a, b in itertools.pairwise(factors[10:]))
 
 
 def test_norms_and_biases_are_not_decayed() -> None:
@@ -136,7 +137,14 @@ def test_norms_and_biases_are_not_decayed() -> None:
 
 def test_channels_and_size_come_from_the_data(tmp_path: Path) -> None:
     grey = DataSplits(
-        "grey", ("a", "b"), ArraySet(np.zeros((10, 20, 24), np.uint8), [0, 1] * 5), None, None, "here", False, (1, 20, 24)
+        "grey",
+        ("a", "b"),
+        ArraySet(np.zeros((10, 20, 24), np.uint8), [0, 1] * 5),
+        None,
+        None,
+        "here",
+        False,
+        (1, 20, 24),
     )
     from cvp_core.train import planning
 

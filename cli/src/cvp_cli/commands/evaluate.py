@@ -46,6 +46,7 @@ def command(
     from cvp_core import load
     from cvp_core.data import open_data
     from cvp_core.evaluate import evaluate, pick_split
+    from cvp_core.machine import computing_threads, pick_threads
 
     from ..output import counted, format_percent, print_facts, print_json
 
@@ -58,7 +59,8 @@ def command(
         seed=int(training.get("seed", 0)),
         val_fraction=float(training.get("val_fraction", 0.2)),
     )
-    result = evaluate(classifier, images, splits.classes, batch_size=batch_size or 64, workers=workers or 0)
+    with computing_threads(pick_threads()):
+        result = evaluate(classifier, images, splits.classes, batch_size=batch_size or 64, workers=workers or 0)
     if as_json:
         document = {"top1": result.top1, "top5": result.top5, "loss": result.loss, "samples": result.samples}
         print_json({**document, "classes": list(classifier.classes), "split": name})

@@ -51,19 +51,12 @@ def command(
     paths = list(_expand(images))
 
     from cvp_core import load
+    from cvp_core.machine import computing_threads, pick_threads
 
     classifier = load(checkpoint, device=device, weights_dir=weights_dir)
-    answers = classifier.stream(paths, top_k=top_k, batch_size=batch_size)
-    if as_csv:
-        unreadable = _write_csv(answers)
-    elif as_json:
-        from ..output import print_json
-
-        found = list(answers)
-        unreadable = sum(answer.error is not None for answer in found)
-        print_json([answer.to_json() for answer in found])
-    else:
-        unreadable = _print_table(list(answers))
+    show = _write_csv if as_csv else _print_json if as_json else _print_table
+    with computing_threads(pick_threads()):
+        unreadable = show(classifier.stream(paths, top_k=top_k, batch_size=batch_size))
     return 2 if unreadable else 0
 
 
@@ -105,22 +98,29 @@ def _write_csv(answers: Iterator[Prediction]) -> int:
     return unreadable
 
 
-def _print_table(answers: list[Prediction]) -> int:
-    from ..output import counted, format_percent, print_table
+def _print_json(answers: Iterator[Prediction]) -> int:
+    from ..output import print_json
+
+    found = list(answers)
+    print_json([answer.to_json() for answer in found])
+    return sum(answer.error is not None for answer in found)
+
+
+def _print_table(answers: Iterator[Prediction]) -> int:
+    from ..output import counted, format_percent, print_table, say
 
     rows = []
+    unreadable = 0
     for answer in answers:
         if answer.error is not None:
+            unreadable += 1
             rows.append((_short(answer.path), "-", "-", f"cannot read: {answer.error}"))
             continue
         first, *others = answer.guesses
         following = ", ".join(f"{guess.label} {format_percent(guess.probability)}" for guess in others)
         rows.append((_short(answer.path), first.label, format_percent(first.probability), following))
     print_table(("IMAGE", "LABEL", "PROBABILITY", "NEXT"), rows, right=("PROBABILITY",))
-    unreadable = sum(answer.error is not None for answer in answers)
-    print(  # noqa: T201
-        counted(len(answers), "image") + (f", {unreadable} unreadable" if unreadable else ""), file=sys.stderr
-    )
+    say(counted(len(rows), "image") + (f", {unreadable} unreadable" if unreadable else ""))
     return unreadable
 
 

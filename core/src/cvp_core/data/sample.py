@@ -31,7 +31,7 @@ def open_birds() -> DataSplits:
         splits,
         name="birds",
         synthetic=True,
-        location=f"painted by cvp, in {folder}",
+        location=f"{len(splits.train)} pictures painted by cvp, in {folder}",
         notes=(*splits.notes, _NOTE),
     )
 

@@ -31,6 +31,7 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
     "val_fraction": (0.001, 0.9),
     "seed": (0, 2**63 - 1),
     "workers": (0, 256),
+    "threads": (1, 1024),
 }
 
 
@@ -45,6 +46,7 @@ class TrainConfig:
     val_fraction: share of the training pictures kept for validation where the data has no split.
     mean, std: per channel, in units of the 0..1 range; None takes ImageNet's, or 0.5 and 0.5 for grey pictures.
     workers: processes that decode; None chooses by machine and data.
+    threads: that compute on a CPU; None takes the cores that are free. The last bits of results depend on it.
     """
 
     model: str
@@ -68,6 +70,7 @@ class TrainConfig:
     channels_last: bool = True
     device: str = "auto"
     workers: int | None = None
+    threads: int | None = None
     weights: str | None = None
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from ..data import DataSplits, open_data, with_validation
 from ..errors import ConfigError, DataError
-from ..machine import available_cpus, pick_device, pick_precision
+from ..machine import available_cpus, pick_device, pick_precision, pick_threads
 from ..registry import Claim, create_model, find_model
 from ..spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocess
 from ..weights.atomic import make_folder
@@ -35,6 +35,7 @@ class Plan:
     preprocess: Preprocess
     device: str
     precision: str
+    threads: int
     workers: int
     model: ImageClassifier
     parameters: int
@@ -62,8 +63,10 @@ def plan(
     given: TrainConfig's fields, None for what was not given. name: of the weights file, else MODEL-DATA.
     Raises CvpError subclasses; nothing is written but the two output folders.
     """
-    config = resolve_config(given)  # wrong settings are told before data is opened
+    # What was typed wrongly is told before data is opened, which may paint or download it.
+    config = resolve_config(given)
     claim = find_model(config.model)
+    device = pick_device(config.device)
     splits = open_data(config.data)
     config = replace(resolve_config(given, splits.recipe), model=claim.spec.name)
     has_drawn_split = splits.val is None
@@ -71,7 +74,6 @@ def plan(
     if len(splits.train) < 2:
         raise DataError(f"{splits.name} has {len(splits.train)} training picture(s); at least 2 are needed")
     preprocess = _preprocess(config, claim.spec, splits)
-    device = pick_device(config.device)
     torch.manual_seed(config.seed)
     model = create_model(
         f"{claim.plugin.distribution}/{claim.spec.name}",
@@ -90,6 +92,7 @@ def plan(
         preprocess=preprocess,
         device=device,
         precision=pick_precision(config.precision, device, int(claim.spec.macs * area)),
+        threads=pick_threads(config.threads) if device == "cpu" else torch.get_num_threads(),
         workers=_workers(config, device),
         model=model,
         parameters=sum(parameter.numel() for parameter in model.parameters()),

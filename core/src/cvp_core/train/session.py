@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch
 
 from ..data import ImageSet
 from ..errors import CvpError
+from ..machine import computing_threads
 from ..weights.atomic import write_atomically
 from .events import Callback, EpochResult
 from .interrupt import StopRequest
@@ -70,6 +72,7 @@ def train(plan: Plan, callbacks: Sequence[Callback] = ()) -> TrainResult:
     run.write_config(config)
     listeners = _Listeners(callbacks)
     listeners.tell("on_start", plan, run.path)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would announce the precision again
     fabric = Fabric(accelerator=plan.device.partition(":")[0], devices=1, precision=FABRIC_PRECISION[plan.precision])
     if config.channels_last:
         model.to(memory_format=torch.channels_last)
@@ -96,7 +99,7 @@ def train(plan: Plan, callbacks: Sequence[Callback] = ()) -> TrainResult:
         run.add_epoch(result)
         listeners.tell("on_epoch", result)
 
-    with StopRequest(lambda: listeners.tell("on_stopping")) as stop:
+    with StopRequest(lambda: listeners.tell("on_stopping")) as stop, computing_threads(plan.threads):
         outcome = fit(
             fabric,
             model,

@@ -117,7 +117,8 @@ def glow(rng: Rng, size: int) -> np.ndarray:
     image = _to_image(blend(clouds(rng, size, 2, 2), dark, light))
     pen = ImageDraw.Draw(image, "RGBA")
     for _ in range(int(rng.integers(3, 16))):
-        disc = oval(*rng.uniform(0, size, 2), rng.uniform(0.03, 0.13) * size)
+        x, y = rng.uniform(0, size, 2)
+        disc = oval(x, y, rng.uniform(0.03, 0.13) * size)
         pen.polygon(disc.ravel().tolist(), fill=ink(two(rng, GLOWS)[0], rng.uniform(0.15, 0.6)))
     return _blurred(image, rng.uniform(1.0, 4.0))
 

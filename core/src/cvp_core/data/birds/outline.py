@@ -34,10 +34,11 @@ def _catmull_rom(count: int, is_closed: bool, steps: int) -> np.ndarray:
 
 def spline(knots: Knots, is_closed: bool = True, steps: int = 5) -> Points:
     """A Catmull-Rom curve through `knots`, `steps` points a segment."""
-    return _catmull_rom(len(knots), is_closed, steps) @ np.asarray(knots, dtype=float)
+    curve: Points = _catmull_rom(len(knots), is_closed, steps) @ np.asarray(knots, dtype=float)
+    return curve
 
 
-def ribbon(knots: Knots, widths: Sequence[float], steps: int = 4) -> Points:
+def ribbon(knots: Knots, widths: Sequence[float] | np.ndarray, steps: int = 4) -> Points:
     """The outline of a strip along `knots` of given full width at each knot: a bill, a feather, a twig."""
     matrix = _catmull_rom(len(knots), False, steps)
     spine = matrix @ np.asarray(knots, dtype=float)
@@ -68,7 +69,8 @@ class Placement:
     offset: np.ndarray = field(default_factory=lambda: _ORIGIN)
 
     def apply(self, points: Points) -> Points:
-        return points @ self.matrix + self.offset
+        placed: Points = points @ self.matrix + self.offset
+        return placed
 
     def then(self, outer: Placement) -> Placement:
         return Placement(self.matrix @ outer.matrix, self.offset @ outer.matrix + outer.offset)

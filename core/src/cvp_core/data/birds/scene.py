@@ -25,10 +25,8 @@ SPECIES: dict[str, Callable[[np.random.Generator], Bird]] = {
     "Cockatoo": cockatoo,
 }
 CLASSES: tuple[str, ...] = tuple(SPECIES)
-FILLS = (
-    0.70,
-    1.0,
-)  # share of the frame that three parts of the bird's longer side and one of its shorter take
+# Share of the frame that three parts of the bird's longer side and one of its shorter take.
+FILLS = (0.70, 1.0)
 
 
 def paint(label: int, index: int, size: int = 128, seed: int = 0) -> Image.Image:
