@@ -132,7 +132,7 @@ def _seconds_an_operation(count: int = 200, limit_s: float = 0.3) -> float:
 
 
 def describe_device(device: str, threads: int | None = None) -> str:
-    """For the screen: `cpu (2 threads, AMX)`, `cuda (NVIDIA H100)`; it tells when a busy machine leaves fewer threads."""
+    """For the screen: `cpu (2 threads, AMX)`, `cuda (NVIDIA H100)`, or that a busy machine leaves fewer threads."""
     import torch
 
     if device.startswith("cuda"):
