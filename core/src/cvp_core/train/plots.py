@@ -41,14 +41,7 @@ def plot_curves(history: Sequence[EpochResult], title: str, path: Path) -> None:
     if best:
         point = best[-1]
         panels[1].scatter([point.epoch], [point.val_accuracy], s=90, facecolors="none", edgecolors=_VAL, zorder=3)
-        panels[1].annotate(
-            f"best {point.val_accuracy:.1%}",
-            (point.epoch, point.val_accuracy),
-            textcoords="offset points",
-            xytext=(0, -18),
-            ha="center",
-            color=_VAL,
-        )
+        panels[1].set_title(f"best: {point.val_accuracy:.1%} in epoch {point.epoch}", fontsize=10, color=_VAL)
     panels[0].legend(frameon=False)
     figure.suptitle(title)
     _save(figure, path)
