@@ -27,7 +27,7 @@ def test_birds_are_painted_once_and_said_to_be_synthetic(tmp_path, monkeypatch):
     assert splits.classes == tuple(birds.CLASSES)
     assert str(folder) in splits.location
     assert any("synthetic" in note and "./data/birds" in note for note in splits.notes)
-    assert splits.recipe["image_size"] == 96
+    assert splits.recipe["image_size"] == 64
     assert splits.train.read(0).mode == "RGB"
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
@@ -41,7 +41,7 @@ def test_real_birds_take_the_place_of_painted_ones(tmp_path, pictures, monkeypat
     pictures(tmp_path / "birds", robin=2, wren=2)
     splits = open_data("birds")
     assert (splits.classes, splits.synthetic) == (("robin", "wren"), False)
-    assert splits.recipe["image_size"] == 96
+    assert splits.recipe["image_size"] == 64
 
 
 def test_an_interruption_leaves_nothing(tmp_path, monkeypatch):
