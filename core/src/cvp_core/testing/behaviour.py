@@ -1,0 +1,187 @@
+"""Checks of what a built model does."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from ..errors import ConfigError
+from ..weights.format import load_model, save
+from .subject import CheckError, Subject, require
+
+__all__ = [
+    "backbone_freezes",
+    "calls_leave_no_state",
+    "channels_are_free",
+    "gradients_reach_all",
+    "head_swaps",
+    "layouts_and_bfloat16_agree",
+    "logits_have_their_shape",
+    "loss_falls",
+    "seed_fixes_weights",
+    "sizes_work",
+    "weights_round_trip",
+]
+
+
+def seed_fixes_weights(subject: Subject) -> None:
+    """The same seed gives the same initial weights and keys, another seed other weights."""
+    first, again, other = (subject.build(seed).state_dict() for seed in (0, 0, 1))
+    require(first.keys() == again.keys(), "two builds have different keys", "name parts by a fixed scheme")
+    different = [key for key in first if not torch.equal(first[key], again[key])]
+    require(not different, f"one seed gave two values of {different[:3]}", "draw only from torch's own generator")
+    changed = any(not torch.equal(first[key], other[key]) for key in first)
+    require(changed, "two seeds gave the same weights", "initialise by torch.nn.init, with no fixed generator")
+
+
+@torch.no_grad()
+def logits_have_their_shape(subject: Subject) -> None:
+    """(N, classes) for batches of 1, 2 and 5, each row as if it were alone."""
+    model = subject.build().eval()
+    images = subject.pictures(5)
+    together = model(images)
+    require(
+        together.shape == (5, subject.spec.num_classes),
+        f"logits have the shape {tuple(together.shape)} for 5 pictures and {subject.spec.num_classes} classes",
+        "return (N, classes) from the head",
+    )
+    for count in (1, 2):
+        close = torch.allclose(model(images[:count]), together[:count], rtol=1e-4, atol=1e-4)
+        require(close, f"a batch of {count} has other logits", "let no picture of a batch see another in evaluation")
+
+
+@torch.no_grad()
+def sizes_work(subject: Subject) -> None:
+    """The smallest side works, so does an odd and oblong size, and core refuses what is smaller."""
+    spec = subject.spec
+    channels, least = spec.input_size[0], spec.min_size
+    sizes = [(least, least), (least + 7, least + 12)]
+    for height, width in sizes:
+        model = subject.build(input_size=(channels, height, width)).eval()
+        shape = model(subject.pictures(2, (channels, height, width))).shape
+        require(
+            shape == (2, spec.num_classes),
+            f"{height}x{width} pixels give the shape {tuple(shape)}",
+            "pool to 1x1 before the classifier, or set any_size=False and size the layers by input_size",
+        )
+    if least > 1:
+        try:
+            subject.build(input_size=(channels, least - 1, least))
+        except ConfigError:
+            return
+        raise CheckError(f"{least - 1} pixels were not refused", "leave the size to cvp_core: min_size says it")
+
+
+@torch.no_grad()
+def channels_are_free(subject: Subject) -> None:
+    """1, 3 and 4 channels work."""
+    for channels in (1, 3, 4):
+        size = (channels, *subject.input_size[1:])
+        shape = subject.build(input_size=size).eval()(subject.pictures(1, size)).shape
+        require(shape[0] == 1, f"{channels} channels fail", "take the channel count from input_size[0]")
+
+
+def head_swaps(subject: Subject) -> None:
+    """Another class count changes the classifier and nothing else."""
+    model = subject.build().eval()
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    model.reset_head(3)
+    shape = model(subject.pictures(2)).shape
+    require(shape == (2, 3), f"3 classes give {tuple(shape)}", "let the head end with its `classifier`")
+    after = model.state_dict()
+    changed = {key for key in after if before.get(key) is None or not torch.equal(after[key], before[key])}
+    foreign = sorted(key for key in changed if not key.startswith("head.classifier."))
+    require(not foreign, f"reset_head changed {foreign[:3]}", "keep all but the classifier out of head.classifier")
+
+
+def backbone_freezes(subject: Subject) -> None:
+    """With stem and stages frozen, only the head gets gradients."""
+    model = subject.build().eval()
+    for part in (model.stem, model.stages):
+        part.requires_grad_(False)
+    model(subject.pictures(2)).square().sum().backward()
+    trained = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+    wrong = sorted(name for name in trained if not name.startswith("head."))
+    require(not wrong and bool(trained), f"gradients reached {wrong[:3] or 'nothing'}", "put every layer into a part")
+
+
+def gradients_reach_all(subject: Subject) -> None:
+    """Every parameter gets a gradient."""
+    model = subject.build().train()
+    logits = model(subject.pictures(2))
+    logits = logits[0] if isinstance(logits, tuple) else logits
+    logits.square().sum().backward()
+    missed = [name for name, parameter in model.named_parameters() if parameter.grad is None]
+    require(not missed, f"no gradient reaches {missed[:3]}", "use the parameter in forward, or make it a buffer")
+
+
+def loss_falls(subject: Subject) -> None:
+    """A small enough step against the gradient lowers the loss of a batch (dropout off, norms as in training)."""
+    model = subject.build(num_classes=4).train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.eval()
+    images, labels = subject.pictures(4), torch.arange(4)
+    loss = functional.cross_entropy(model(images), labels)
+    loss.backward()
+    slopes = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+    start = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    length = torch.stack([slope.square().sum() for slope in slopes.values()]).sum().sqrt().item()
+    tried = []
+    with torch.no_grad():
+        for step in (1.0, 0.1, 0.01, 0.001):
+            for name, parameter in model.named_parameters():
+                if name in slopes:
+                    parameter.copy_(start[name] - step / length * slopes[name])
+            tried.append(functional.cross_entropy(model(images), labels).item())
+            if tried[-1] < loss.item():
+                return
+    raise CheckError(
+        f"from a loss of {loss.item():.4f}, steps against the gradient lead to {tried}",
+        "look at initialisation, and at operations whose gradient is not theirs",
+    )
+
+
+@torch.no_grad()
+def calls_leave_no_state(subject: Subject) -> None:
+    """In evaluation mode a call changes neither weights, buffers nor the next answer."""
+    model = subject.build().eval()
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    images = subject.pictures(2)
+    first = model(images)
+    model(subject.pictures(5))
+    require(torch.equal(model(images), first), "the same pictures got two answers", "keep nothing between calls")
+    changed = [key for key, tensor in model.state_dict().items() if not torch.equal(tensor, before[key])]
+    require(not changed, f"a call changed {changed[:3]}", "write no buffer in evaluation mode")
+
+
+@torch.no_grad()
+def layouts_and_bfloat16_agree(subject: Subject) -> None:
+    """channels_last gives the same logits; bfloat16 autocast gives them within a tenth of their spread."""
+    model = subject.build().eval()
+    images = subject.pictures(4)
+    plain = model(images)
+    scale = plain.abs().max().item() + 1e-6
+    last = model.to(memory_format=torch.channels_last)(images.contiguous(memory_format=torch.channels_last))
+    difference = (last - plain).abs().max().item() / scale
+    require(difference < 1e-3, f"channels_last differs by {difference:.1e}", "use no view that assumes a layout")
+    with torch.autocast("cpu", torch.bfloat16):
+        half = model(images).float()
+    difference = (half - plain).abs().max().item() / scale
+    require(difference < 0.1, f"bfloat16 differs by {difference:.1e} of the logits", "keep sums and norms in float32")
+
+
+def weights_round_trip(subject: Subject) -> None:
+    """Saved and loaded weights are equal to the bit."""
+    model = subject.build()
+    classes = [f"class {index}" for index in range(subject.spec.num_classes)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "weights.safetensors"
+        save(path, model, classes=classes)
+        loaded, _ = load_model(path)
+    ours = model.state_dict()
+    different = [key for key, tensor in loaded.state_dict().items() if not torch.equal(tensor, ours[key])]
+    require(not different, f"{different[:3]} came back changed", "keep all state in parameters and buffers")
