@@ -11,7 +11,27 @@ __all__ = ["command"]
 
 @click.group("plugins")
 def command() -> None:
-    """Look at the installed plugins and check them."""
+    """Look at the installed plugins, check them, begin a new one."""
+
+
+@command.command("new")
+@click.argument("name")
+@click.option("--into", type=click.Path(file_okay=False), default=".", show_default=True, help="The parent folder.")
+def new_plugin(name: str, into: str) -> None:
+    """Write a complete plugin package cvp-NAME: a real model, its variants, README, tests and CI.
+
+    \b
+    cvp plugins new foonet
+    pip install -e cvp-foonet && cvp plugins check cvp-foonet
+    """
+    from pathlib import Path
+
+    from ..scaffold import write_plugin
+
+    for path in write_plugin(name, Path(into).expanduser()):
+        click.echo(path)
+    folder = Path(into) / f"cvp-{name.removeprefix('cvp-')}"
+    click.echo(f"\nnext  pip install -e {folder}\n      cvp plugins check {folder.name}")
 
 
 @command.command("check")
