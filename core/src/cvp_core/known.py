@@ -14,7 +14,7 @@ _PREFIXES = {
     "cvp-dpn": ("dpn", "mixnet105", "dualpath"),
     "cvp-efficientnet": ("efficientnet",),
     "cvp-inception": ("googlenet", "inception"),
-    "cvp-mobilenet": ("mobilenet",),
+    "cvp-mobilenet": ("mobilenet", "mobilenetv2"),
     "cvp-regnet": ("regnet",),
     "cvp-resnet": ("resnet", "resnext", "wide_resnet"),
     "cvp-shufflenet": ("shufflenet",),

@@ -4,8 +4,10 @@
 a family is a choice of branch, path and widths. One idea a file; this package imports only torch.
 """
 
-from .branches import pre_activated_basic, pre_activated_bottleneck
+from .branches import basic, bottleneck, pre_activated_basic, pre_activated_bottleneck
+from .gates import SqueezeExcite
 from .heads import PoolHead
+from .inverted import inverted_residual
 from .paths import Dense, DualPath, Residual
 from .units import ConvNormAct, NormActConv
 
@@ -16,6 +18,10 @@ __all__ = [
     "NormActConv",
     "PoolHead",
     "Residual",
+    "SqueezeExcite",
+    "basic",
+    "bottleneck",
+    "inverted_residual",
     "pre_activated_basic",
     "pre_activated_bottleneck",
 ]

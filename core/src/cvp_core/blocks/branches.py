@@ -1,7 +1,7 @@
 """What a block computes before a path joins it to its input: named units in a row.
 
 A branch is an nn.Sequential with the role names that all families share: `reduce` (1x1, to the width),
-`spatial` (3x3), `project` (1x1, to the output).
+`spatial` (3x3), `project` (to the output; 1x1 except in `basic`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,39 @@ from collections import OrderedDict
 
 from torch import nn
 
-from .units import NormActConv
+from .units import ConvNormAct, NormActConv
 
-__all__ = ["pre_activated_basic", "pre_activated_bottleneck"]
+__all__ = ["basic", "bottleneck", "pre_activated_basic", "pre_activated_bottleneck"]
+
+
+def basic(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
+    """Two 3x3 convolutions, the first with the stride: ResNet-18's and -34's (arXiv:1512.03385, fig. 5 left).
+
+    Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)). The last unit has no
+    activation: the path applies it to the sum.
+    """
+    return nn.Sequential(
+        OrderedDict(
+            spatial=ConvNormAct(in_channels, out_channels, 3, stride=stride),
+            project=ConvNormAct(out_channels, out_channels, 3, activation=False),
+        )
+    )
+
+
+def bottleneck(in_channels: int, width: int, out_channels: int, *, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    """1x1 to `width`, 3x3 in `groups` with the stride, 1x1 to `out_channels` (arXiv:1512.03385, fig. 5 right).
+
+    With groups it is ResNeXt's branch in its third form (arXiv:1611.05431, fig. 3c). Maps (N, in_channels, H, W)
+    to (N, out_channels, ceil(H / stride), ceil(W / stride)). The last unit has no activation: the path applies
+    it to the sum.
+    """
+    return nn.Sequential(
+        OrderedDict(
+            reduce=ConvNormAct(in_channels, width, 1),
+            spatial=ConvNormAct(width, width, 3, stride=stride, groups=groups),
+            project=ConvNormAct(width, out_channels, 1, activation=False),
+        )
+    )
 
 
 def pre_activated_basic(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -10,8 +10,8 @@ __all__ = ["ConvNormAct", "NormActConv"]
 class ConvNormAct(nn.Module):
     """Convolution, batch norm, activation: the order of ResNet and of everything before pre-activation.
 
-    Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)). `activation=False`
-    leaves the activation to a path that comes after the addition.
+    Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)). `activation` is True for
+    ReLU, False for none (a path acts after the addition, or the unit is linear), or a class that takes `inplace`.
     """
 
     def __init__(
@@ -22,12 +22,13 @@ class ConvNormAct(nn.Module):
         *,
         stride: int = 1,
         groups: int = 1,
-        activation: bool = True,
+        activation: bool | type[nn.Module] = True,
     ) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
-        self.act = nn.ReLU(inplace=True) if activation else nn.Identity()
+        act = nn.ReLU if activation is True else activation
+        self.act = act(inplace=True) if act else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.act(self.norm(self.conv(x)))

@@ -20,8 +20,8 @@ class ModelConformance:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if {"model", "check"} <= set(metafunc.fixturenames):
             names = self._names()
+            metafunc.parametrize("model", names)  # outermost: all checks of a model share one copy
             metafunc.parametrize("check", CHECKS, ids=lambda check: check.name)
-            metafunc.parametrize("model", names)
 
     def _names(self) -> list[str]:
         if not isinstance(self.models, str):
