@@ -13,15 +13,16 @@ __all__ = ["ModelConformance"]
 
 
 class ModelConformance:
-    """Runs every check on every model of `models`: names, or one shell pattern such as "foonet*"."""
+    """Runs `checks`, all if not said otherwise, on every model of `models`: names, or one pattern such as "foonet*"."""
 
     models: str | Sequence[str] = ()
+    checks: Sequence[Check] = CHECKS
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if {"model", "check"} <= set(metafunc.fixturenames):
             names = self._names()
             metafunc.parametrize("model", names)  # outermost: all checks of a model share one copy
-            metafunc.parametrize("check", CHECKS, ids=lambda check: check.name)
+            metafunc.parametrize("check", self.checks, ids=lambda check: check.name)
 
     def _names(self) -> list[str]:
         if not isinstance(self.models, str):

@@ -13,6 +13,7 @@ from ..network import ImageClassifier
 from ..plugins import Plugin
 from ..registry import build_model, find_model
 from ..spec import ModelSpec
+from ..summary import blank_model
 
 __all__ = ["CheckError", "Subject", "require"]
 
@@ -56,6 +57,13 @@ class Subject:
         torch.manual_seed(seed)
         settings = {"num_classes": self.spec.num_classes, "input_size": self.input_size, **changes}
         return build_model(self.claim, **settings)  # type: ignore[arg-type]
+
+    def logits_shape(self, size: tuple[int, int, int], count: int) -> tuple[int, ...]:
+        """Of a model built for pictures of `size`; on the meta device, where only shapes are computed."""
+        model = blank_model(self.claim, self.spec.num_classes, size).eval()
+        device = next(model.parameters()).device
+        with torch.no_grad():
+            return tuple(model(self.pictures(count, size).to(device)).shape)
 
     def copy(self) -> ImageClassifier:
         """A copy of `build()`, which is made once: initialising a large model takes longer than most checks."""
