@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -130,6 +130,6 @@ class _Relabelled:
     def __len__(self) -> int:
         return len(self.loader)
 
-    def epoch(self, number: int):  # type: ignore[no-untyped-def]
+    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         for pixels, labels in self.loader.epoch(number):
             yield pixels, self.mapping[labels]

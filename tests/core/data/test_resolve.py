@@ -53,8 +53,8 @@ def catalogue(tmp_path, monkeypatch) -> None:
         ],
     )
     monkeypatch.setattr(resolve, "datasets", lambda: found)
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
 
 
 def test_a_name_opens_the_data_set_with_its_recipe():
@@ -64,7 +64,7 @@ def test_a_name_opens_the_data_set_with_its_recipe():
 
 
 def test_the_users_folders_come_before_the_data_sets_own_pictures(tmp_path, pictures, monkeypatch):
-    pictures(tmp_path / "work" / "data" / "toys", cat=2, dog=2)
+    pictures(tmp_path / "here" / "data" / "toys", cat=2, dog=2)
     splits = open_data("toys")
     assert splits.classes == ("cat", "dog")
     assert (splits.name, splits.location, splits.synthetic) == ("toys", "data/toys (from ./data)", False)
@@ -79,24 +79,24 @@ def test_the_users_folders_come_before_the_data_sets_own_pictures(tmp_path, pict
 
 
 def test_an_unknown_name_is_found_in_the_users_folders_too(tmp_path, pictures):
-    pictures(tmp_path / "work" / "data" / "pets", cat=2, dog=2)
+    pictures(tmp_path / "here" / "data" / "pets", cat=2, dog=2)
     assert open_data("pets").name == "pets"
 
 
-@pytest.mark.parametrize("spelling", ["./toys", "../work/toys", "~/work/toys"])
+@pytest.mark.parametrize("spelling", ["./toys", "../here/toys", "~/here/toys"])
 def test_what_looks_like_a_path_is_a_path_even_if_a_data_set_has_the_name(tmp_path, pictures, monkeypatch, spelling):
     monkeypatch.setenv("HOME", str(tmp_path))
-    pictures(tmp_path / "work" / "toys", cat=2, dog=2)
+    pictures(tmp_path / "here" / "toys", cat=2, dog=2)
     assert open_data(spelling).classes == ("cat", "dog")
 
 
 def test_a_path_object_is_a_path(tmp_path, pictures):
-    assert open_data(pictures(tmp_path / "work" / "toys", cat=2, dog=2)).classes == ("cat", "dog")
+    assert open_data(pictures(tmp_path / "here" / "toys", cat=2, dog=2)).classes == ("cat", "dog")
 
 
 def test_a_folder_here_is_opened_unless_a_data_set_has_its_name(tmp_path, pictures):
-    pictures(tmp_path / "work" / "pets", cat=2, dog=2)
-    pictures(tmp_path / "work" / "toys", cat=2, dog=2)
+    pictures(tmp_path / "here" / "pets", cat=2, dog=2)
+    pictures(tmp_path / "here" / "toys", cat=2, dog=2)
     assert open_data("pets").location == "pets"
     splits = open_data("toys")
     assert splits.location == "made up"
@@ -104,7 +104,7 @@ def test_a_folder_here_is_opened_unless_a_data_set_has_its_name(tmp_path, pictur
 
 
 def test_an_unknown_name_is_one_line_for_both_readings(tmp_path, pictures):
-    pictures(tmp_path / "work" / "toyz", cat=2, dog=2)
+    pictures(tmp_path / "here" / "toyz", cat=2, dog=2)
     with pytest.raises(UnknownNameError) as caught:
         open_data("toy")
     message = str(caught.value)
@@ -127,7 +127,7 @@ def test_odd_names_are_one_line(name):
 
 
 def test_a_file_here_is_said_to_be_a_file(tmp_path):
-    (tmp_path / "work" / "pets.zip").touch()
+    (tmp_path / "here" / "pets.zip").touch()
     with pytest.raises(DataError, match="is a file"):
         open_data("pets.zip")
 
