@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
-from cvp_core.blocks import Dense, DualPath, Residual, pre_activated_bottleneck
+from cvp_core.blocks import Dense, DualPath, Residual, StochasticDepth, pre_activated_bottleneck
 
 X = torch.randn(2, 8, 5, 5, generator=torch.Generator().manual_seed(0))
 
@@ -44,3 +45,18 @@ def test_a_dual_path_block_halves_the_picture_with_branch_and_shortcut_of_stride
     branch = pre_activated_bottleneck(8, 12, 6 + 2, stride=2, groups=3)
     shortcut = nn.Conv2d(8, 10, 1, stride=2)
     assert DualPath(branch, 6, shortcut)(X).shape == (2, 12, 3, 3)
+
+
+def test_stochastic_depth_drops_whole_pictures_and_keeps_the_expectation() -> None:
+    torch.manual_seed(0)
+    drop = StochasticDepth(0.25).train()
+    y = drop(torch.ones(4000, 3, 2, 2))
+    by_picture = y.flatten(1)
+    assert torch.equal(by_picture.amin(1), by_picture.amax(1))
+    assert set(by_picture[:, 0].tolist()) == {0.0, pytest.approx(4 / 3)}
+    assert y.mean().item() == pytest.approx(1.0, abs=0.05)
+
+
+def test_stochastic_depth_lets_all_pass_in_evaluation() -> None:
+    x = torch.randn(3, 5)
+    assert StochasticDepth(0.9).eval()(x) is x

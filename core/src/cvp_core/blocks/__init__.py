@@ -9,6 +9,7 @@ from .gates import SqueezeExcite
 from .heads import PoolHead
 from .inverted import inverted_residual
 from .paths import Dense, DualPath, Residual
+from .stochastic import StochasticDepth
 from .units import ConvNormAct, NormActConv
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "PoolHead",
     "Residual",
     "SqueezeExcite",
+    "StochasticDepth",
     "basic",
     "bottleneck",
     "inverted_residual",
