@@ -46,7 +46,7 @@ class ImageClassifier(nn.Module):
         self.head = head
 
     def forward_features(self, image: Tensor) -> Tensor:
-        """(N, channels, H, W) to the last feature map (N, features, H', W'), or a transformer's tokens (N, T, features)."""
+        """(N, channels, H, W) to the last map (N, features, H', W'), or a transformer's tokens (N, T, features)."""
         return self.stages(self.stem(image))
 
     def forward(self, image: Tensor) -> Tensor:
