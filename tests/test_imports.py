@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PUBLIC_MODULES = ("cvp_core", "cvp_core.blocks", "cvp_core.weights", "cvp_core.testing", "cvp_core.errors")
+PUBLIC_MODULES = (
+    "cvp_core",
+    "cvp_core.blocks",
+    "cvp_core.errors",
+    "cvp_core.foreign",
+    "cvp_core.testing",
+    "cvp_core.weights",
+)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def test_counts_follow_classes_channels_and_size(capsys: pytest.CaptureFixture[s
             "Error: 'efficientnet_b0' is not installed. It comes with: pip install cvp-efficientnet",
         ),
         (["cvp-densenet/densnet121"], "Did you mean 'cvp-densenet/densenet121'"),
-        (["densenet", "--image-size", "16"], "needs pictures of at least 32x32 pixels, given 16x16"),
+        (["densenet", "--image-size", "16"], "needs pictures of at least 29x29 pixels, given 16x16"),
     ],
 )
 def test_mistake_says_what_to_do(args: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:

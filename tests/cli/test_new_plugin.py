@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import subprocess
 import sys
-import sysconfig
-import venv
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+from environments import Environment
 from PIL import Image
 
 from cvp_cli.main import main
-
-
-class Environment:
-    """A new virtual environment that sees what this one has installed, and nothing of its pip."""
-
-    def __init__(self, folder: Path) -> None:
-        venv.create(folder, with_pip=False)
-        self.python = folder / "bin" / "python"
-        inherited = Path(sysconfig.get_path("purelib"))
-        site = next(folder.glob("lib/python3*/site-packages"))
-        (site / "inherited.pth").write_text(f"import site; site.addsitedir({str(inherited)!r})\n")
-
-    def run(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        return subprocess.run(
-            [str(self.python), *arguments], capture_output=True, text=True, check=False, cwd=cwd, env=environment
-        )
-
-    def cvp(self, *arguments: str) -> str:
-        done = self.run("-m", "cvp_cli", *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def pip(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "pip", "--python", str(self.python), *arguments]
-        subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,11 @@ FAULTS = {
     "costs-are-true": ("parameters=314", "parameters=300"),
     "spec-is-complete": ('licence="MIT"', 'licence=""'),
     "listing-is-torch-free": ("CVP_API = 1", "CVP_API = 1\nimport torch"),
+    "import-is-quick": ("CVP_API = 1", "CVP_API = 1\nsum(range(10**7))"),
+    "uses-no-pickle": ("CVP_API = 1", "CVP_API = 1\nimport pickle"),
+    "keys-are-stable": ("self.calls = 0", "self.register_buffer(f'n{input_size[0]}', torch.zeros(1))"),
+    "freezes-by-stage": ("return ImageClassifier(", "net = ImageClassifier(nn.Identity(), nn.Sequential(Stage()), "
+                         "PoolHead(8, num_classes)); net.extra = nn.Linear(1, 1); return net or ImageClassifier("),
     "seed-fixes-weights": ("self.calls = 0", "self.conv.weight.data += __import__('time').time_ns() % 997"),
     "logits-have-their-shape": ("y = self.conv(x)", "y = self.conv(x - x.mean(0))"),
     "channels-are-free": ("nn.Conv2d(input_size[0]", "nn.Conv2d(3"),

@@ -65,12 +65,22 @@ def pair(request: pytest.FixtureRequest) -> tuple[torch.nn.Module, torch.nn.Modu
     return ours, theirs
 
 
-@pytest.mark.parametrize("side", [32, 96, 224])
+@pytest.mark.parametrize("side", [29, 96, 224])
 def test_logits_equal_torchvisions(pair: tuple[torch.nn.Module, torch.nn.Module], side: int) -> None:
     ours, theirs = pair
     x = torch.randn(2, 3, side, side)
     with torch.no_grad():
         torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["densenet121", "densenet_40_12"])
+def test_one_pixel_less_than_the_smallest_side_leaves_nothing_to_pool(name: str) -> None:
+    model = cvp_core.create_model(name).eval()
+    side = cvp_core.get_spec(name).min_size
+    with torch.no_grad():
+        assert model.forward_features(torch.randn(1, 3, side, side)).shape[2:] == (1, 1)
+        with pytest.raises(RuntimeError, match="too small"):
+            model(torch.randn(1, 3, side - 1, side - 1))
 
 
 def test_keys_of_the_published_files_of_2017_are_understood() -> None:

@@ -61,9 +61,10 @@ def test_a_fire_module_gives_half_of_its_channels_to_each_filter_size() -> None:
     with torch.no_grad():
         y = fire(x)
         squeezed = fire.reduce(x)
+        halves = {name: branch(squeezed) for name, branch in fire.expand.branches.items()}
     assert squeezed.shape == (1, 16, 8, 8)
-    assert torch.equal(y[:, :64], fire.expand(squeezed))
-    assert torch.equal(y[:, 64:], fire.spatial(squeezed))
+    assert torch.equal(y[:, :64], halves["pointwise"])
+    assert torch.equal(y[:, 64:], halves["spatial"])
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .spec import Parts
+
 __all__ = ["Identity", "ImageClassifier"]
 
 
@@ -31,6 +33,8 @@ class ImageClassifier(nn.Module):
     stages: an nn.Sequential, one entry a stage of the paper; its length is what `--freeze stage:N` counts.
     head:   feature map to (N, classes); its attribute `classifier` is the last layer, an nn.Linear or an
             nn.Conv2d with one output channel a class.
+    `parts` says the same in names, and is what all that works on parts reads: so a network of another library is
+    one too, once its parts are named (cvp_core.foreign).
     Raises TypeError where a part breaks the convention.
     """
 
@@ -41,6 +45,13 @@ class ImageClassifier(nn.Module):
         if not isinstance(getattr(head, "classifier", None), nn.Linear | nn.Conv2d):
             raise TypeError(f"{type(head).__name__} has no `classifier` that is an nn.Linear or nn.Conv2d")
         self.identity: Identity | None = None  # set by create_model
+        self.parts = Parts(
+            stem=("stem",),
+            stages=tuple((f"stages.{name}",) for name, _ in stages.named_children()),
+            head=("head",),
+            classifiers=("head.classifier",),
+            features="stages",
+        )
         self.stem = stem
         self.stages = stages
         self.head = head
@@ -56,20 +67,30 @@ class ImageClassifier(nn.Module):
     @torch.jit.unused
     def num_classes(self) -> int:
         """Classes that the head answers."""
-        layer = self.head.classifier
-        return layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels  # type: ignore[union-attr,return-value]
+        layer = self.get_submodule(self.parts.classifiers[0])
+        return layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels  # type: ignore[return-value]
 
     @torch.jit.unused
     def reset_head(self, num_classes: int) -> None:
         """Replaces the classifier by a freshly initialised one, on the same device and with the same dtype."""
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}; it must be at least 1")
-        old = self.head.classifier
-        where = {"device": old.weight.device, "dtype": old.weight.dtype}  # type: ignore[union-attr]
-        if isinstance(old, nn.Linear):
-            new: nn.Module = nn.Linear(old.in_features, num_classes, bias=old.bias is not None, **where)
-        elif isinstance(old, nn.Conv2d):
-            new = nn.Conv2d(old.in_channels, num_classes, old.kernel_size, bias=old.bias is not None, **where)  # type: ignore[arg-type]
-        else:
-            raise TypeError(f"cannot replace a classifier of type {type(old).__name__}")
-        self.head.classifier = new
+        for name in self.parts.classifiers:
+            parent, _, own = name.rpartition(".")
+            self.get_submodule(parent).add_module(own, _fresh(self.get_submodule(name), num_classes))
+
+    @torch.jit.unused
+    def parameters_of(self, part: str) -> dict[str, nn.Parameter]:
+        """The parameters, by name, of a part: "stem", "stages.0", "stages.1", ..., "head"."""
+        return {name: value for name, value in self.named_parameters() if self.parts.part_of(name) == part}
+
+
+def _fresh(old: nn.Module, num_classes: int) -> nn.Module:
+    """A last layer like `old` with another count of classes."""
+    if isinstance(old, nn.Linear):
+        where = {"device": old.weight.device, "dtype": old.weight.dtype}
+        return nn.Linear(old.in_features, num_classes, bias=old.bias is not None, **where)
+    if isinstance(old, nn.Conv2d):
+        where = {"device": old.weight.device, "dtype": old.weight.dtype}
+        return nn.Conv2d(old.in_channels, num_classes, old.kernel_size, bias=old.bias is not None, **where)  # type: ignore[arg-type]
+    raise TypeError(f"cannot replace a classifier of type {type(old).__name__}")

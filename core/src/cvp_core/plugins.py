@@ -26,7 +26,7 @@ from .errors import CvpError, PluginError
 from .hookspecs import CVP_API, ENTRY_POINT_GROUP
 from .spec import BackendSpec, DatasetSpec, ModelSpec, Paper, Preprocess, RecipeSpec, WeightsSpec
 
-__all__ = ["Plugin", "discover", "load_all", "load_target", "strict"]
+__all__ = ["Plugin", "discover", "load_all", "load_target", "plugin_distributions", "strict"]
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("cvp_"))
 
@@ -112,8 +112,8 @@ def load_target(target: str, owner: str) -> Any:
         raise PluginError(f"{owner}: cannot load {target}: {_one_line(error)}") from error
 
 
-def _entries() -> Iterable[tuple[str, str, EntryPoint | Plugin]]:
-    """(distribution, version, entry point) of every plugin; a Plugin with an error where its list is damaged.
+def plugin_distributions() -> Iterable[tuple[str, str, Distribution]]:
+    """(name, version, distribution) of all that declare an entry point of our group; none is imported.
 
     importlib.metadata.entry_points() parses the metadata of everything that is installed, and stops at the
     first damaged file of any package; here only what names our group is read.
@@ -130,6 +130,12 @@ def _entries() -> Iterable[tuple[str, str, EntryPoint | Plugin]]:
         if re.sub(r"[-_.]+", "-", name).lower() in seen:
             continue  # hidden by the one that comes first on sys.path, as Python does it
         seen.add(re.sub(r"[-_.]+", "-", name).lower())
+        yield name, version, distribution
+
+
+def _entries() -> Iterable[tuple[str, str, EntryPoint | Plugin]]:
+    """(distribution, version, entry point) of every plugin; a Plugin with an error where its list is damaged."""
+    for name, version, distribution in plugin_distributions():
         try:
             entries = distribution.entry_points.select(group=ENTRY_POINT_GROUP)
         except Exception as error:  # noqa: BLE001 - whatever its parser makes of a damaged file

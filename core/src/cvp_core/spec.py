@@ -17,6 +17,7 @@ __all__ = [
     "DatasetSpec",
     "ModelSpec",
     "Paper",
+    "Parts",
     "Preprocess",
     "RecipeSpec",
     "WeightsSpec",
@@ -106,6 +107,38 @@ class Preprocess:
             mean=tuple(float(value) for value in data["mean"]),
             std=tuple(float(value) for value in data["std"]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where stem, stages and head lie in a network, by how the names of their modules and parameters begin.
+
+    stem, each of stages, head: names of submodules or parameters; each parameter is below exactly one of them.
+    classifiers: the last layers, an nn.Linear or nn.Conv2d with one output a class; several only in distilled nets.
+    features: the submodule whose output is the last feature map.
+    is_channels_last: that map is (N, H, W, features) instead of (N, features, H, W).
+    """
+
+    stem: tuple[str, ...]
+    stages: tuple[tuple[str, ...], ...]
+    head: tuple[str, ...]
+    classifiers: tuple[str, ...]
+    features: str
+    is_channels_last: bool = False
+
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """The parts from input to output: stem, stages.0, stages.1, ..., head."""
+        stages = {f"stages.{index}": names for index, names in enumerate(self.stages)}
+        return {"stem": self.stem, **stages, "head": self.head}
+
+    def part_of(self, name: str) -> str:
+        """The part, by its name in `named`, that a module or parameter belongs to; "" if to none."""
+        best, depth = "", 0
+        for part, prefixes in self.named().items():
+            for prefix in prefixes:
+                if len(prefix) >= depth and (name == prefix or name.startswith(f"{prefix}.") or not prefix):
+                    best, depth = part, len(prefix)
+        return best
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,25 @@
 """The primitives: a branch transforms, a path joins the branch to its input, a head answers.
 
-`Residual` adds, `Dense` concatenates, `DualPath` does both on separate channels. Each takes any branch, so
-a family is a choice of branch, path and widths. One idea a file; this package imports only torch.
+`Residual` adds, `Dense` concatenates, `DualPath` does both on separate channels, `Concat` sets branches side
+by side. Each takes any branch, so a family is a choice of branch, path and widths. One idea a file; this package
+imports only torch.
 """
 
 from .branches import basic, bottleneck, pre_activated_basic, pre_activated_bottleneck
 from .gates import SqueezeExcite
-from .heads import PoolHead
-from .inverted import inverted_residual
-from .paths import Dense, DualPath, Residual
+from .heads import HiddenHead, PoolHead
+from .inverted import inverted_block, inverted_residual
+from .paths import Concat, Dense, DualPath, Residual
 from .stochastic import StochasticDepth
 from .units import ConvNormAct, NormActConv
+from .widths import round_channels
 
 __all__ = [
+    "Concat",
     "ConvNormAct",
     "Dense",
     "DualPath",
+    "HiddenHead",
     "NormActConv",
     "PoolHead",
     "Residual",
@@ -23,7 +27,9 @@ __all__ = [
     "StochasticDepth",
     "basic",
     "bottleneck",
+    "inverted_block",
     "inverted_residual",
     "pre_activated_basic",
     "pre_activated_bottleneck",
+    "round_channels",
 ]

@@ -29,20 +29,30 @@ def basic(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequent
     )
 
 
-def bottleneck(in_channels: int, width: int, out_channels: int, *, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """1x1 to `width`, 3x3 in `groups` with the stride, 1x1 to `out_channels` (arXiv:1512.03385, fig. 5 right).
+def bottleneck(
+    in_channels: int,
+    width: int,
+    out_channels: int,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    gate: nn.Module | None = None,
+) -> nn.Sequential:
+    """1x1 to `width`, 3x3 in `groups` with the stride, `gate`, 1x1 to `out_channels` (arXiv:1512.03385, fig. 5 right).
 
-    With groups it is ResNeXt's branch in its third form (arXiv:1611.05431, fig. 3c). Maps (N, in_channels, H, W)
-    to (N, out_channels, ceil(H / stride), ceil(W / stride)). The last unit has no activation: the path applies
-    it to the sum.
+    With groups it is ResNeXt's branch in its third form (arXiv:1611.05431, fig. 3c). `gate` keeps (N, width, H', W');
+    RegNetY puts a `SqueezeExcite` there (arXiv:2003.13678, sec. 4). Maps (N, in_channels, H, W) to
+    (N, out_channels, ceil(H / stride), ceil(W / stride)). The last unit has no activation: the path applies it to
+    the sum.
     """
-    return nn.Sequential(
-        OrderedDict(
-            reduce=ConvNormAct(in_channels, width, 1),
-            spatial=ConvNormAct(width, width, 3, stride=stride, groups=groups),
-            project=ConvNormAct(width, out_channels, 1, activation=False),
-        )
+    units: OrderedDict[str, nn.Module] = OrderedDict(
+        reduce=ConvNormAct(in_channels, width, 1),
+        spatial=ConvNormAct(width, width, 3, stride=stride, groups=groups),
     )
+    if gate is not None:
+        units["gate"] = gate
+    units["project"] = ConvNormAct(width, out_channels, 1, activation=False)
+    return nn.Sequential(units)
 
 
 def pre_activated_basic(in_channels: int, out_channels: int) -> nn.Sequential:

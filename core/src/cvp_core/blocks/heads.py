@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
-__all__ = ["PoolHead"]
+__all__ = ["HiddenHead", "PoolHead"]
 
 
 class PoolHead(nn.Module):
@@ -22,3 +25,45 @@ class PoolHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.dropout(self.flatten(self.pool(x))))
+
+
+class HiddenHead(nn.Module):
+    """Pooling to `pool` pixels a side, hidden linear layers each with its activation, one linear layer.
+
+    Maps (N, C, H, W) to (N, classes). `features` is C * H * W of the map that is flattened, after the pooling where
+    `pool` asks for one. `hidden` is the width of each hidden layer. `dropout` is the probability to drop an input of
+    each linear layer, the classifier's last; () drops none. Raises ValueError for another number of probabilities.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        hidden: Sequence[int],
+        num_classes: int,
+        *,
+        pool: int | None = None,
+        activation: type[nn.Module] = nn.ReLU,
+        dropout: Sequence[float] = (),
+    ) -> None:
+        super().__init__()
+        drops = dropout or (0.0,) * (len(hidden) + 1)
+        if len(drops) != len(hidden) + 1:
+            raise ValueError(f"dropout has {len(drops)} probabilities; {len(hidden) + 1} linear layers need one each")
+        self.pool = nn.Identity() if pool is None else nn.AdaptiveAvgPool2d(pool)
+        self.flatten = nn.Flatten(1)
+        layers: list[nn.Module] = []
+        for width, drop in zip(hidden, drops, strict=False):  # the last one is the classifier's
+            parts: OrderedDict[str, nn.Module] = OrderedDict()
+            if drop > 0:
+                parts["dropout"] = nn.Dropout(drop)
+            parts["linear"] = nn.Linear(features, width)
+            parts["act"] = activation()
+            layers.append(nn.Sequential(parts))
+            features = width
+        self.hidden = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(drops[-1]) if drops[-1] > 0 else nn.Identity()
+        self.classifier = nn.Linear(features, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.hidden(self.flatten(self.pool(x)))
+        return self.classifier(self.dropout(x))

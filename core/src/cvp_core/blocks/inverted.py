@@ -1,4 +1,4 @@
-"""The inverted residual's branch: wide inside, narrow where a path joins it to its input."""
+"""The inverted residual: wide inside, narrow where a path joins it to its input."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections import OrderedDict
 
 from torch import nn
 
+from .paths import Residual
+from .stochastic import StochasticDepth
 from .units import ConvNormAct
 
-__all__ = ["inverted_residual"]
+__all__ = ["inverted_block", "inverted_residual"]
 
 
 def inverted_residual(
@@ -35,3 +37,18 @@ def inverted_residual(
         units["gate"] = gate
     units["project"] = ConvNormAct(width, out_channels, 1, activation=False)
     return nn.Sequential(units)
+
+
+def inverted_block(
+    branch: nn.Sequential, in_channels: int, out_channels: int, *, stride: int = 1, drop: float = 0.0
+) -> nn.Module:
+    """`Residual` around `branch` where it keeps the shape, the branch alone elsewhere (arXiv:1801.04381, fig. 4d).
+
+    Maps as `branch` does, (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)); either way
+    it is the attribute `branch`. A `drop` above 0 appends `StochasticDepth` to the branch of a residual.
+    """
+    if stride != 1 or in_channels != out_channels:
+        return nn.Sequential(OrderedDict(branch=branch))
+    if drop > 0:
+        branch.add_module("drop", StochasticDepth(drop))
+    return Residual(branch)

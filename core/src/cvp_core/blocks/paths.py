@@ -1,11 +1,13 @@
-"""How a branch is joined to its input: by addition, by concatenation, or by both on separate channels."""
+"""How branches are joined: to their input by addition, concatenation or both, or side by side to one another."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Dense", "DualPath", "Residual"]
+__all__ = ["Concat", "Dense", "DualPath", "Residual"]
 
 
 class Residual(nn.Module):
@@ -59,3 +61,18 @@ class DualPath(nn.Module):
         y = self.branch(x)
         added = short[:, : self.width] + y[:, : self.width]
         return torch.cat([added, short[:, self.width :], y[:, self.width :]], dim=1)
+
+
+class Concat(nn.Module):
+    """[b(x) for each branch b] along the channels, without x itself (Szegedy et al. 2014, fig. 2, arXiv:1409.4842).
+
+    Maps (N, C, H, W) to (N, sum of the branches' channels, H', W'), in the order of `branches`, which must agree in
+    (H', W').
+    """
+
+    def __init__(self, branches: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.branches = nn.ModuleDict(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.branches.values()], dim=1)

@@ -12,20 +12,24 @@ class ConvNormAct(nn.Module):
 
     Maps (N, in_channels, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride)). `activation` is True for
     ReLU, False for none (a path acts after the addition, or the unit is linear), or a class that takes `inplace`.
+    `kernel` is pixels a side or (height, width); `padding` None is half of it, which gives the sizes above.
     """
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel: int,
+        kernel: int | tuple[int, int],
         *,
         stride: int = 1,
+        padding: int | None = None,
         groups: int = 1,
         activation: bool | type[nn.Module] = True,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+        height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+        pad = (height // 2, width // 2) if padding is None else (padding, padding)
+        self.conv = nn.Conv2d(in_channels, out_channels, (height, width), stride, pad, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
         act = nn.ReLU if activation is True else activation
         self.act = act(inplace=True) if act else nn.Identity()

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn import functional
 
 from ..errors import ConfigError
+from ..summary import blank_model
 from ..weights.format import load_model, save
 from .subject import CheckError, Subject, require
 
 __all__ = [
-    "backbone_freezes",
     "calls_leave_no_state",
     "channels_are_free",
+    "freezes_by_stage",
     "gradients_reach_all",
     "head_swaps",
+    "keys_are_stable",
     "layouts_and_bfloat16_agree",
     "logits_have_their_shape",
     "loss_falls",
@@ -101,15 +104,25 @@ def head_swaps(subject: Subject) -> None:
     require(not foreign, f"reset_head changed {foreign[:3]}", "keep all but the classifier out of head.classifier")
 
 
-def backbone_freezes(subject: Subject) -> None:
-    """With stem and stages frozen, only the head gets gradients."""
+def freezes_by_stage(subject: Subject) -> None:
+    """With the first half of the parts frozen, and with all but the head, gradients reach the other parts alone."""
     model = subject.copy().eval()
-    for part in (model.stem, model.stages):
-        part.requires_grad_(False)
-    model(subject.pictures(2)).square().sum().backward()
-    trained = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
-    wrong = sorted(name for name in trained if not name.startswith("head."))
-    require(not wrong and bool(trained), f"gradients reached {wrong[:3] or 'nothing'}", "put every layer into a part")
+    parts = {part: model.parameters_of(part) for part in model.parts.named()}
+    homeless = [name for name, _ in model.named_parameters() if not model.parts.part_of(name)]
+    require(not homeless, f"{homeless[:3]} belong to no part", "put every layer into stem, stages or head")
+    for count in (len(parts) // 2, len(parts) - 1):
+        frozen = {name for part in list(parts)[:count] for name in parts[part]}
+        for name, parameter in model.named_parameters():
+            parameter.grad = None
+            parameter.requires_grad_(name not in frozen)
+        model(subject.pictures(2)).square().sum().backward()
+        trained = {name for name, parameter in model.named_parameters() if parameter.grad is not None}
+        wrong = sorted(trained ^ (dict(model.named_parameters()).keys() - frozen))
+        require(
+            not wrong,
+            f"with {count} of {len(parts)} parts frozen, gradients are wrong at {wrong[:3]}",
+            "let no part use another part's parameters, and detach nothing",
+        )
 
 
 def gradients_reach_all(subject: Subject) -> None:
@@ -181,6 +194,28 @@ def layouts_and_bfloat16_agree(subject: Subject) -> None:
         half = model(images).float()
     difference = (half - plain).abs().max().item() / scale
     require(difference < 0.1, f"bfloat16 differs by {difference:.1e} of the logits", "keep sums and norms in float32")
+
+
+def keys_are_stable(subject: Subject) -> None:
+    """The state dict has the same keys for other classes, channels and sizes, and after a call in training mode."""
+    spec = subject.spec
+    keys = list(subject.copy().state_dict())
+    channels, height, width = subject.input_size
+    changes: dict[str, dict[str, object]] = {
+        "another class count": {"num_classes": 2},
+        "another channel count": {"input_size": (channels + 1, height, width)},
+    }
+    if spec.any_size:
+        changes["another size"] = {"input_size": (channels, height + 32, width + 32)}
+    for what, change in changes.items():
+        settings: dict[str, Any] = {"num_classes": spec.num_classes, "input_size": subject.input_size, **change}
+        other = list(blank_model(subject.claim, **settings).state_dict())
+        different = sorted(set(keys) ^ set(other))
+        require(other == keys, f"{what} changes the keys {different[:3]}", "name parts by a fixed scheme")
+    model = subject.copy().train()
+    with torch.no_grad():
+        model(subject.pictures(2))
+    require(list(model.state_dict()) == keys, "a call changes the keys", "create no parameter or buffer in forward")
 
 
 def weights_round_trip(subject: Subject) -> None:

@@ -12,8 +12,8 @@ from collections import OrderedDict
 from torch import nn
 
 from cvp_core import ImageClassifier
+from cvp_core.blocks import HiddenHead
 
-from .heads import LinearHead
 from .model import initialise
 
 __all__ = ["build"]
@@ -42,12 +42,11 @@ def build(
             parts["pool"] = nn.MaxPool2d(3, 2)
         stages.append(nn.Sequential(parts))
         channels = filters
+    drops = (*(dropout for _ in hidden), 0.0)  # of what each hidden layer reads
     network = ImageClassifier(
         stem=nn.Identity(),
         stages=nn.Sequential(*stages),  # (N, 3, 224, 224) -> (N, 256, 6, 6)
-        head=LinearHead(
-            channels * 6 * 6, hidden, num_classes, dropout=dropout, pool=nn.AdaptiveAvgPool2d(6)
-        ),  # -> (N, classes)
+        head=HiddenHead(channels * 6 * 6, hidden, num_classes, pool=6, dropout=drops),  # -> (N, classes)
     )
     initialise(network)
     return network

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cvp_core import ImageClassifier
+from cvp_core.blocks import HiddenHead
 
 from .fixed_size import FixedSize
-from .heads import LinearHead
 
 __all__ = ["build"]
 
@@ -100,7 +100,7 @@ def build(*, num_classes: int, input_size: tuple[int, int, int]) -> ImageClassif
             nn.Sequential(second),  # -> (N, 16, 5, 5)
             nn.Sequential(third),  # -> (N, 120, 1, 1)
         ),
-        head=LinearHead(120 * units, (84,), num_classes, activation=ScaledTanh),  # -> (N, classes)
+        head=HiddenHead(120 * units, (84,), num_classes, activation=ScaledTanh),  # -> (N, classes)
     )
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from torch import nn
 
 from cvp_core import ImageClassifier
+from cvp_core.blocks import HiddenHead
 
 from .fixed_size import FixedSize
-from .heads import LinearHead
 
 __all__ = ["build", "initialise"]
 
@@ -53,7 +53,7 @@ def build(
     network = ImageClassifier(
         stem=FixedSize(input_size),  # multilayer_cnn: (N, 1, 28, 28), unchanged
         stages=nn.Sequential(*parts),  # -> (N, 20, 4, 4)
-        head=LinearHead(channels * height * width, hidden, num_classes),  # -> (N, classes)
+        head=HiddenHead(channels * height * width, hidden, num_classes),  # -> (N, classes)
     )
     initialise(network)
     return network

@@ -47,7 +47,7 @@ def _imagenet(name: str, growth_rate: int, layers: tuple[int, ...], stem: int, p
         macs=macs,
         paper=PAPER,
         licence="Apache-2.0",
-        min_size=32,  # five halvings
+        min_size=29,  # the stem's two halvings round up, the three transitions' down
         default=name == "densenet121",
     )
 

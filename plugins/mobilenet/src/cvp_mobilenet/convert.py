@@ -44,7 +44,7 @@ def _torchvision(keys: Iterable[str]) -> Rules:
         (r"features\.0\.1\.", "stem.norm."),
         (rf"features\.{len(blocks) + 1}\.0\.", f"stages.{len(sizes) - 1}.expand.conv."),
         (rf"features\.{len(blocks) + 1}\.1\.", f"stages.{len(sizes) - 1}.expand.norm."),
-        (r"classifier\.0\.", "head.hidden."),
+        (r"classifier\.0\.", "head.hidden.0.linear."),
         (r"classifier\.[13]\.", "head.classifier."),
     ]
     for number, ours in enumerate(_places(sizes), start=1):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from cvp_core.blocks import round_channels
 
 __all__ = ["Block", "Layout", "layout"]
 
@@ -85,12 +86,6 @@ def layout(version: str, width: float) -> Layout:
     return _VERSIONS[version](width)
 
 
-def rounded(channels: float) -> int:
-    """The multiple of 8 nearest to `channels`, or the next one where that is more than a tenth less."""
-    nearest = max(8, 8 * math.floor(channels / 8 + 0.5))
-    return nearest if nearest >= 0.9 * channels else nearest + 8
-
-
 def by_resolution(blocks: Iterable[Block]) -> tuple[tuple[Block, ...], ...]:
     """The blocks in stages: a block with a stride begins a new one."""
     stages: list[list[Block]] = []
@@ -102,29 +97,29 @@ def by_resolution(blocks: Iterable[Block]) -> tuple[tuple[Block, ...], ...]:
 
 
 def _v2(width: float) -> Layout:
-    stem = channels = rounded(32 * width)
+    stem = channels = round_channels(32 * width)
     blocks = []
     for expansion, out_channels, count, stride in V2:
         for index in range(count):
-            out = rounded(out_channels * width)
+            out = round_channels(out_channels * width)
             blocks.append(Block(3, expansion * channels, out, 0, "relu6", 1 if index else stride))
             channels = out
     # Sec. 4, "Trade-off hyper parameters": the last convolution grows with the net but does not shrink with it.
-    features = rounded(1280 * max(1.0, width))
+    features = round_channels(1280 * max(1.0, width))
     return Layout(stem, by_resolution(blocks), features, 0, "relu6", norm_eps=1e-5, norm_momentum=0.1)
 
 
 def _v3(rows: tuple[tuple[int, int, int, bool, str, int], ...], hidden: int, width: float) -> Layout:
     blocks = []
     for kernel, expanded, out_channels, has_gate, act, stride in rows:
-        expanded = rounded(expanded * width)
-        reduced = rounded(expanded / 4) if has_gate else 0  # sec. 5.3: a quarter of the expansion
-        blocks.append(Block(kernel, expanded, rounded(out_channels * width), reduced, act, stride))
+        expanded = round_channels(expanded * width)
+        reduced = round_channels(expanded / 4) if has_gate else 0  # sec. 5.3: a quarter of the expansion
+        blocks.append(Block(kernel, expanded, round_channels(out_channels * width), reduced, act, stride))
     return Layout(
-        stem=rounded(16 * width),
+        stem=round_channels(16 * width),
         stages=by_resolution(blocks),
         features=6 * blocks[-1].out_channels,
-        hidden=rounded(hidden * width),
+        hidden=round_channels(hidden * width),
         act="hardswish",
         norm_eps=1e-3,
         norm_momentum=0.01,

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
 from cvp_core import ImageClassifier
-from cvp_core.blocks import ConvNormAct, PoolHead, Residual, SqueezeExcite, inverted_residual
+from cvp_core.blocks import ConvNormAct, HiddenHead, PoolHead, SqueezeExcite, inverted_block, inverted_residual
 
 from .layouts import Block, layout
 
@@ -26,7 +26,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6, "
 DROPOUT = 0.2
 
 
-def inverted_block(in_channels: int, block: Block) -> nn.Module:
+def mobile_block(in_channels: int, block: Block) -> nn.Module:
     """(N, in_channels, H, W) -> (N, block.out_channels, ceil(H / stride), ceil(W / stride))."""
     gate = SqueezeExcite(block.width, block.reduced, gate=nn.Hardsigmoid) if block.reduced else None
     branch = inverted_residual(
@@ -38,30 +38,7 @@ def inverted_block(in_channels: int, block: Block) -> nn.Module:
         act=ACTIVATIONS[block.act],
         gate=gate,
     )
-    if block.stride == 1 and block.out_channels == in_channels:
-        return Residual(branch)
-    return nn.Sequential(OrderedDict(branch=branch))
-
-
-class HiddenHead(nn.Module):
-    """Global average pooling and two linear layers with hard swish between them: V3's last stage (sec. 5.1).
-
-    Maps (N, features, H, W) to (N, classes).
-    """
-
-    def __init__(self, features: int, hidden: int, num_classes: int) -> None:
-        super().__init__()
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.flatten = nn.Flatten(1)
-        self.hidden = nn.Linear(features, hidden)
-        self.act = nn.Hardswish(inplace=True)
-        self.dropout = nn.Dropout(DROPOUT)
-        self.classifier = nn.Linear(hidden, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.flatten(self.pool(x))  # (N, features, H, W) -> (N, features)
-        x = self.act(self.hidden(x))  # -> (N, hidden)
-        return self.classifier(self.dropout(x))  # -> (N, classes)
+    return inverted_block(branch, in_channels, block.out_channels, stride=block.stride)
 
 
 def build(version: str, width: float, *, num_classes: int, input_size: tuple[int, int, int]) -> ImageClassifier:
@@ -76,7 +53,7 @@ def build(version: str, width: float, *, num_classes: int, input_size: tuple[int
     for index, rows in enumerate(plan.stages):
         blocks: list[nn.Module] = []
         for row in rows:
-            blocks.append(inverted_block(channels, row))
+            blocks.append(mobile_block(channels, row))
             channels = row.out_channels
         parts: OrderedDict[str, nn.Module] = OrderedDict(blocks=nn.Sequential(*blocks))
         if index == len(plan.stages) - 1:
@@ -85,13 +62,15 @@ def build(version: str, width: float, *, num_classes: int, input_size: tuple[int
 
     head: nn.Module
     if plan.hidden:
-        head = HiddenHead(plan.features, plan.hidden, num_classes)
+        # Two linear layers with hard swish between them: V3's last stage (sec. 5.1).
+        head = HiddenHead(
+            plan.features, (plan.hidden,), num_classes, pool=1, activation=nn.Hardswish, dropout=(0.0, DROPOUT)
+        )
     else:
         head = PoolHead(plan.features, num_classes, DROPOUT)
+    stem = ConvNormAct(input_size[0], plan.stem, 3, stride=2, activation=act)
     network = ImageClassifier(
-        stem=ConvNormAct(
-            input_size[0], plan.stem, 3, stride=2, activation=act
-        ),  # (N, 3, 224, 224) -> (N, 32, 112, 112)
+        stem=stem,  # (N, 3, 224, 224) -> (N, 32, 112, 112)
         stages=nn.Sequential(*stages),  # -> (N, 1280, 7, 7)
         head=head,  # -> (N, classes)
     )

@@ -11,7 +11,11 @@ from cvp_core.weights import rename_keys
 
 __all__ = ["convert"]
 
-_ROLE_OF = {"squeeze": "reduce", "expand1x1": "expand", "expand3x3": "spatial"}
+_ROLE_OF = {
+    "squeeze": "reduce",
+    "expand1x1": "expand.branches.pointwise",
+    "expand3x3": "expand.branches.spatial",
+}
 
 
 def _fire_rules(state_dict: Mapping[str, Tensor]) -> list[tuple[str, str]]:

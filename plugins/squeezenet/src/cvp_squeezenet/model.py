@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import torch
 from torch import Tensor, nn
 
 from cvp_core import ImageClassifier
+from cvp_core.blocks import Concat
 
 __all__ = ["build"]
 
@@ -29,21 +29,13 @@ def pooling() -> nn.MaxPool2d:
     return nn.MaxPool2d(3, 2, ceil_mode=True)
 
 
-class Fire(nn.Module):
-    """[1x1(s), 3x3(s)] along the channels, where s is the input squeezed to `width` maps (sec. 3.2, fig. 1).
+def fire(in_channels: int, width: int) -> nn.Sequential:
+    """1x1 to `width` maps, then 1x1 and 3x3 filters side by side (sec. 3.2, fig. 1).
 
     Maps (N, in_channels, H, W) to (N, 8 * width, H, W), half of it from either filter size.
     """
-
-    def __init__(self, in_channels: int, width: int) -> None:
-        super().__init__()
-        self.reduce = unit(in_channels, width, 1)
-        self.expand = unit(width, 4 * width, 1)
-        self.spatial = unit(width, 4 * width, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        squeezed = self.reduce(x)
-        return torch.cat([self.expand(squeezed), self.spatial(squeezed)], dim=1)
+    expand = Concat({"pointwise": unit(width, 4 * width, 1), "spatial": unit(width, 4 * width, 3)})
+    return nn.Sequential(OrderedDict(reduce=unit(in_channels, width, 1), expand=expand))
 
 
 class Head(nn.Module):
@@ -83,7 +75,7 @@ def build(
             parts["pool"] = pooling()
         fires: list[nn.Module] = []
         for width in widths:
-            fires.append(Fire(channels, width))
+            fires.append(fire(channels, width))
             channels = 8 * width
         parts["layers"] = nn.Sequential(*fires)
         stages.append(nn.Sequential(parts))

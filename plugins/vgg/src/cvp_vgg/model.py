@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from torch import Tensor, nn
+from torch import nn
 
 from cvp_core import ImageClassifier
+from cvp_core.blocks import HiddenHead
 
 __all__ = ["build"]
 
@@ -36,30 +37,6 @@ def stage(in_channels: int, width: int, layers: int, has_norm: bool) -> nn.Seque
     return nn.Sequential(OrderedDict(layers=nn.Sequential(*units), pool=nn.MaxPool2d(2)))
 
 
-class Head(nn.Module):
-    """Pooling to 7x7, hidden layers each with dropout after it, one linear layer.
-
-    Maps (N, channels, H, W) to (N, classes). `hidden` is the width of each hidden layer.
-    """
-
-    def __init__(self, channels: int, hidden: tuple[int, ...], num_classes: int) -> None:
-        super().__init__()
-        self.pool = nn.AdaptiveAvgPool2d(POOLED)
-        self.flatten = nn.Flatten(1)
-        features = channels * POOLED * POOLED
-        layers: list[nn.Module] = []
-        for width in hidden:
-            linear = nn.Linear(features, width)
-            parts = OrderedDict(linear=linear, act=nn.ReLU(inplace=True), dropout=nn.Dropout(0.5))
-            layers.append(nn.Sequential(parts))
-            features = width
-        self.hidden = nn.Sequential(*layers)
-        self.classifier = nn.Linear(features, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.hidden(self.flatten(self.pool(x))))
-
-
 def build(
     layers: tuple[int, ...],
     has_norm: bool = False,
@@ -81,10 +58,13 @@ def build(
         stages.append(stage(channels, width, count, has_norm))
         channels = width
 
+    hidden = HIDDEN[head]
+    features = channels * POOLED * POOLED
+    dropout = (0.0, *(0.5 for _ in hidden))  # of what each hidden layer gives
     network = ImageClassifier(
         stem=nn.Identity(),
         stages=nn.Sequential(*stages),  # (N, 3, 224, 224) -> (N, 512, 7, 7)
-        head=Head(channels, HIDDEN[head], num_classes),  # -> (N, classes)
+        head=HiddenHead(features, hidden, num_classes, pool=POOLED, dropout=dropout),  # -> (N, classes)
     )
     initialise(network)
     return network

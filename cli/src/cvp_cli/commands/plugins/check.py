@@ -1,43 +1,18 @@
-"""`cvp plugins`: what is installed, and what is wrong with it."""
+"""`cvp plugins check`: the conformance suite on installed models."""
 
 from __future__ import annotations
 
 import click
 
-from ..options import json_option
+from ...options import json_option
 
 __all__ = ["command"]
 
 
-@click.group("plugins")
-def command() -> None:
-    """Look at the installed plugins, check them, begin a new one."""
-
-
-@command.command("new")
-@click.argument("name")
-@click.option("--into", type=click.Path(file_okay=False), default=".", show_default=True, help="The parent folder.")
-def new_plugin(name: str, into: str) -> None:
-    """Write a complete plugin package cvp-NAME: a real model, its variants, README, tests and CI.
-
-    \b
-    cvp plugins new foonet
-    pip install -e cvp-foonet && cvp plugins check cvp-foonet
-    """
-    from pathlib import Path
-
-    from ..scaffold import write_plugin
-
-    for path in write_plugin(name, Path(into).expanduser()):
-        click.echo(path)
-    folder = Path(into) / f"cvp-{name.removeprefix('cvp-')}"
-    click.echo(f"\nnext  pip install -e {folder}\n      cvp plugins check {folder.name}")
-
-
-@command.command("check")
+@click.command("check")
 @click.argument("names", nargs=-1, required=True, metavar="PLUGIN|MODEL...")
 @json_option
-def check_plugins(names: tuple[str, ...], as_json: bool) -> int:
+def command(names: tuple[str, ...], as_json: bool) -> int:
     """Run the conformance suite on the models of a plugin, a family, a pattern, or on single models.
 
     Each failure says what was found and how to mend it; the exit code is then 1.
@@ -48,7 +23,7 @@ def check_plugins(names: tuple[str, ...], as_json: bool) -> int:
     """
     from cvp_core.testing import run_checks
 
-    from ..output import counted, format_seconds, print_json, print_table, say
+    from ...output import counted, format_seconds, print_json, print_table, say
 
     models = _models_of(names)
     outcomes = []
@@ -101,43 +76,3 @@ def _models_of(names: tuple[str, ...]) -> list[str]:
             claims = matching(name) or [find_model(name)]
         chosen |= dict.fromkeys(models().label(claim.spec.name, claim) for claim in claims)
     return list(chosen)
-
-
-@command.command("list")
-@json_option
-def list_plugins(as_json: bool) -> None:
-    """List the plugins and what is wrong with each."""
-    from cvp_core.plugins import discover
-
-    from ..extensions import fault_of
-    from ..main import plugin_commands
-    from ..output import print_json, print_table
-
-    plugins = [(plugin, *fault_of(plugin, plugin_commands())) for plugin in discover()]
-    if as_json:
-        print_json(
-            [
-                {
-                    "distribution": plugin.distribution,
-                    "version": plugin.version,
-                    "module": plugin.module,
-                    "models": len(plugin.models),
-                    "state": state,
-                    "error": why,
-                }
-                for plugin, state, why in plugins
-            ]
-        )
-        return
-    rows = []
-    for plugin, state, why in plugins:
-        more = f" (cvp doctor {plugin.distribution} shows the traceback)" if plugin.traceback else ""
-        rows.append(
-            (
-                plugin.distribution,
-                plugin.version,
-                "-" if plugin.error else str(len(plugin.models)),
-                f"{state}: {why}{more}" if why else state,
-            )
-        )
-    print_table(("PLUGIN", "VERSION", "MODELS", "STATE"), rows, right=("MODELS",))

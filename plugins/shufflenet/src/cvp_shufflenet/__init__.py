@@ -1,0 +1,16 @@
+"""ShuffleNet V2 for cvp (Ma et al. 2018, arXiv:1807.11164). Importing this module does not import torch."""
+
+from __future__ import annotations
+
+from cvp_core import ModelSpec, hookimpl
+
+from .variants import SPECS
+
+CVP_API = 1
+
+__all__ = ["CVP_API", "SPECS", "cvp_models"]
+
+
+@hookimpl
+def cvp_models() -> tuple[ModelSpec, ...]:
+    return SPECS
