@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,10 @@ from .network import ImageClassifier
 from .registry import build_model
 from .spec import ModelSpec
 
-__all__ = ["Layer", "blank_model", "count_macs", "count_parameters", "layer_table", "stage_table"]
+__all__ = ["Layer", "blank_model", "count_macs", "count_parameters", "layer_table", "on_meta", "stage_table"]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +81,26 @@ def stage_table(model: ImageClassifier, input_size: tuple[int, int, int]) -> lis
     return [total(part, prefixes) for part, prefixes in model.parts.named().items()]
 
 
-def blank_model(claim: Claim[ModelSpec], num_classes: int, input_size: tuple[int, int, int]) -> ImageClassifier:
-    """The model on the meta device: shapes without memory. On the CPU where its builder reads values."""
+def on_meta(
+    claim: Claim[ModelSpec], num_classes: int, input_size: tuple[int, int, int], look: Callable[[ImageClassifier], T]
+) -> T:
+    """look(model) with the model on the meta device: shapes without memory. On the CPU where it reads values."""
     try:
         with torch.device("meta"):
-            model = build_model(claim, num_classes, input_size)
-            with _evaluating(model):
-                model(_blank_picture(model, input_size))
-            return model
+            return look(build_model(claim, num_classes, input_size))
     except (PluginError, NotImplementedError, RuntimeError):
-        return build_model(claim, num_classes, input_size)
+        return look(build_model(claim, num_classes, input_size))
+
+
+def blank_model(claim: Claim[ModelSpec], num_classes: int, input_size: tuple[int, int, int]) -> ImageClassifier:
+    """The model on the meta device where it can be called there, else on the CPU."""
+
+    def called(model: ImageClassifier) -> ImageClassifier:
+        with _evaluating(model):
+            model(_blank_picture(model, input_size))
+        return model
+
+    return on_meta(claim, num_classes, input_size, called)
 
 
 class _ProductCounter(TorchDispatchMode):

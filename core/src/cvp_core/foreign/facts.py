@@ -34,18 +34,19 @@ def survey(
     group: Callable[[nn.Module], Sequence[Sequence[str]]],
     classifiers: Callable[[nn.Module], Sequence[str]],
     sides: Sequence[int] = (),
+    is_sized: bool = False,
 ) -> Surveyed:
     """Builds for pictures of `size`, (channels, height, width), and looks.
 
     group: the parameters' names in groups from input to output: stem, stages, head.
     classifiers: names of the last layers.
-    sides: smaller sides to try, from the smallest; the network is not built anew for them.
+    sides: smaller sides to try, from the smallest. is_sized: the network is built anew for each.
     Raises what the network raises.
     """
     try:
-        return _survey(build, size, group, classifiers, sides, "meta")
+        return _survey(build, size, group, classifiers, sides, is_sized, "meta")
     except (NotImplementedError, RuntimeError):  # it reads values while it is built or called
-        return _survey(build, size, group, classifiers, sides, "cpu")
+        return _survey(build, size, group, classifiers, sides, is_sized, "cpu")
 
 
 @torch.no_grad()
@@ -55,6 +56,7 @@ def _survey(
     group: Callable[[nn.Module], Sequence[Sequence[str]]],
     classifiers: Callable[[nn.Module], Sequence[str]],
     sides: Sequence[int],
+    is_sized: bool,
     device: str,
 ) -> Surveyed:
     with torch.device(device):
@@ -73,13 +75,17 @@ def _survey(
             features=features,
             is_channels_last=len(shape) == 4 and shape[3] == width and shape[1] != width,
         )
-        smallest = next((side for side in sides if _takes(net, (size[0], side, side))), min(size[1:]))
+        tries = ((side, (size[0], side, side)) for side in sides)
+        smallest = next(
+            (side for side, small in tries if _takes(lambda small: build(small).eval() if is_sized else net, small)),
+            min(size[1:]),
+        )
         return Surveyed(count_parameters(net), count_macs(net, size), parts, smallest, device)
 
 
-def _takes(net: nn.Module, size: Size) -> bool:
+def _takes(build: Callable[[Size], nn.Module], size: Size) -> bool:
     try:
-        net(torch.zeros(2, *size))
+        build(size)(torch.zeros(2, *size))
     except Exception:  # noqa: BLE001 - a network may refuse a size in any way
         return False
     return True

@@ -1,6 +1,6 @@
 """Checks that a model can be scripted, traced as one graph and exported, with equal logits at batch 5, 2 and 1.
 
-They take minutes on a deep network, and most of its blocks are alike: `Subject.condensed` leaves two of each kind.
+They take long on a deep network, and most of its blocks are alike: `Subject.condensed` leaves two of each kind.
 """
 
 from __future__ import annotations

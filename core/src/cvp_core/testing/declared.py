@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..plugins import Plugin
 from ..registry import collisions
-from ..summary import blank_model, count_macs, count_parameters
+from ..summary import count_macs, count_parameters, on_meta
 from .subject import Subject, once_a_plugin, require
 
 __all__ = [
@@ -42,8 +42,13 @@ def spec_is_complete(subject: Subject) -> None:
 def costs_are_true(subject: Subject) -> None:
     """Declared parameters and MACs are those of the built model at its declared size."""
     spec = subject.spec
-    model = blank_model(subject.claim, spec.num_classes, spec.input_size)
-    for field, counted in (("parameters", count_parameters(model)), ("macs", count_macs(model, spec.input_size))):
+    parameters, macs = on_meta(
+        subject.claim,
+        spec.num_classes,
+        spec.input_size,
+        lambda model: (count_parameters(model), count_macs(model, spec.input_size)),
+    )
+    for field, counted in (("parameters", parameters), ("macs", macs)):
         declared = getattr(spec, field)
         require(
             declared == counted,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from ..network import ImageClassifier
 from ..plugins import Plugin
 from ..registry import build_model, find_model
 from ..spec import ModelSpec
-from ..summary import blank_model
+from ..summary import on_meta
 
 __all__ = ["CheckError", "Subject", "once_a_plugin", "require"]
 
@@ -65,14 +65,28 @@ class Subject:
 
     def logits_shape(self, size: tuple[int, int, int], count: int) -> tuple[int, ...]:
         """Of a model built for pictures of `size`; on the meta device, where only shapes are computed."""
-        model = blank_model(self.claim, self.spec.num_classes, size).eval()
-        device = next(model.parameters()).device
-        with torch.no_grad():
-            return tuple(model(self.pictures(count, size).to(device)).shape)
+
+        def shape(model: ImageClassifier) -> tuple[int, ...]:
+            with torch.no_grad():
+                return tuple(model.eval()(self.pictures(count, size).to(next(model.parameters()).device)).shape)
+
+        return on_meta(self.claim, self.spec.num_classes, size, shape)
+
+    def original(self) -> ImageClassifier:
+        """`build()`, made once, in evaluation mode: initialising takes longer than most checks. Not to be changed."""
+        return _built(self)
 
     def copy(self) -> ImageClassifier:
-        """A copy of `build()`, which is made once: initialising a large model takes longer than most checks."""
-        return copy.deepcopy(_built(self))
+        """A copy of the original, to do anything with."""
+        return copy.deepcopy(self.original())
+
+    def kinds(self) -> Hashable:
+        """What the network is made of: builder, and of each module class, place and settings without the numbers."""
+        modules = frozenset(
+            (type(module), re.sub(r"\d[\d.e-]*", "#", f"{name} {module.extra_repr()}"))
+            for name, module in self.original().named_modules()
+        )
+        return self.spec.builder, self.spec.any_size, modules
 
     def condensed(self) -> ImageClassifier:
         """A copy in which of more than two equal modules in a row only two are left, in evaluation mode.
@@ -80,8 +94,7 @@ class Subject:
         Code that runs twice in a row runs a third time: a compiler that takes the copy takes the whole network. The
         whole where modules are not called in a row, so that the copy fails.
         """
-        whole = self.copy().eval()
-        shorter = copy.deepcopy(whole)
+        shorter = self.copy().eval()
         for module in list(shorter.modules()):
             if isinstance(module, torch.nn.Sequential | torch.nn.ModuleList):
                 _keep_two(module)
@@ -89,7 +102,7 @@ class Subject:
             with torch.no_grad():
                 shorter(self.pictures(2))
         except Exception:  # noqa: BLE001 - whatever a network says when layers are missing
-            return whole
+            return self.copy().eval()
         return shorter
 
     def pictures(self, count: int, size: tuple[int, int, int] | None = None) -> Tensor:
@@ -125,5 +138,5 @@ def _built(subject: Subject) -> ImageClassifier:
     plugin, name = subject.claim.plugin, subject.spec.name
     if not _last or _last[0][0] is not plugin or _last[0][1] != name:
         _last[:] = []  # two large models at once may not fit
-        _last.append((plugin, name, subject.build()))
+        _last.append((plugin, name, subject.build().eval()))
     return _last[0][2]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from ..errors import NotInstalledError, UnknownNameError, WeightsError
+from ..errors import NotInstalledError, PluginError, UnknownNameError, WeightsError
 from ..network import ImageClassifier
 from ..registry import Claim, build_model, find_model
 from ..spec import ModelSpec, Preprocess
@@ -87,10 +87,7 @@ def load_model(path: Path) -> tuple[ImageClassifier, Header]:
     """
     header = read_header(path)
     claim = _claim_of(path, header)
-    with torch.random.fork_rng(devices=[]):  # building draws random weights that nobody sees
-        model = build_model(claim, len(header.classes), header.input_size)
-    _load_strictly(path, model)
-    return model.eval(), header
+    return _loaded(path, claim, header).eval(), header
 
 
 def load_for(
@@ -110,8 +107,7 @@ def load_for(
         raise WeightsError(
             f"{path} was trained for input {_shape(header.input_size)}, asked for {_shape(asked)}; leave the size out"
         )
-    model = build_model(claim, len(header.classes), header.input_size)
-    _load_strictly(path, model)
+    model = _loaded(path, claim, header)
     if num_classes is not None and num_classes != len(header.classes):
         model.reset_head(num_classes)
     return model
@@ -135,6 +131,27 @@ def _installed(distribution: str) -> str:
     return found[0].label if found else ""
 
 
+def _loaded(path: Path, claim: Claim[ModelSpec], header: Header) -> ImageClassifier:
+    """The model with the file's tensors, in training mode.
+
+    It is built without memory, so that no random weights are drawn which nobody sees; anew where that leaves a buffer
+    empty that no file holds, or where the builder reads values.
+    """
+    classes = len(header.classes)
+    try:
+        with torch.device("meta"):
+            model = build_model(claim, classes, header.input_size)
+        _load_strictly(path, model)
+        if not any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers())):
+            return model
+    except (PluginError, NotImplementedError, RuntimeError):
+        pass
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(claim, classes, header.input_size)
+    _load_strictly(path, model)
+    return model
+
+
 def _load_strictly(path: Path, model: ImageClassifier) -> None:
     try:
         state = load_file(path)
@@ -156,7 +173,8 @@ def _load_strictly(path: Path, model: ImageClassifier) -> None:
     if faults:
         name = model.identity.model if model.identity else type(model).__name__
         raise WeightsError(f"{path} does not fit {name}: {'; '.join(faults)}")
-    model.load_state_dict(state)
+    # Copies: what was read is a view of the file, which somebody may overwrite while the model lives.
+    model.load_state_dict({key: tensor.clone() for key, tensor in state.items()}, assign=True)
 
 
 def _some(items: Sequence[str], limit: int = 5) -> str:

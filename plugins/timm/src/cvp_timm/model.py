@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvp_core import ImageClassifier
-from cvp_core.errors import ConfigError, NotInstalledError
+from cvp_core.errors import NotInstalledError
 from cvp_core.foreign import ForeignClassifier
 
 with warnings.catch_warnings():
@@ -27,18 +27,12 @@ def build(
 ) -> ImageClassifier:
     """The timm model `name` with random weights.
 
-    size_argument: the keyword, `img_size`, of networks that are built for one (height, width); "none" for those that
-        are built for their published size alone, "" for those that take any.
-    Raises NotInstalledError where the installed timm has no such model, ConfigError for a size that it cannot take.
+    size_argument: the keyword, `img_size`, of networks that are built for one (height, width); "" for all others.
+    Raises NotInstalledError where the installed timm has no such model.
     """
     if not timm.is_model(name):
         raise NotInstalledError(f"timm {timm.__version__} has no '{name}'; another release has: pip install -U timm")
     channels, *sides = input_size
-    sized = {size_argument: tuple(sides)} if size_argument not in ("", "none") else {}
-    published = tuple(timm.get_pretrained_cfg(name).input_size[1:])
-    if size_argument == "none" and tuple(sides) != published:
-        raise ConfigError(
-            f"timm/{name} takes pictures of {published[0]}x{published[1]} alone, given {sides[0]}x{sides[1]}"
-        )
+    sized = {size_argument: tuple(sides)} if size_argument else {}
     net = timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=channels, **sized)
     return ForeignClassifier(net, parts)

@@ -5,7 +5,6 @@ With patterns, only the models that match are looked at anew; the other rows sta
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,6 @@ from multiprocessing import get_context
 from typing import Any
 
 import timm
-import torch
 from timm.models import group_parameters, model_entrypoint
 from torch import nn
 
@@ -23,10 +21,15 @@ from cvp_core.foreign import Row, read_rows, survey, write_index
 
 from . import INDEX
 
-__all__ = ["main", "row"]
+__all__ = ["main", "names_of_classifiers", "row"]
 
 CLASSES = 1000  # some configurations have none, or a CLIP embedding's width
-SIDES = (32, 64, 96, 128, 160, 192)
+SIDES = (32, 64, 96, 112, 128, 160, 192)
+
+
+def names_of_classifiers() -> list[str]:
+    """All of timm's models but those which are the encoders of language models and have no classifier."""
+    return timm.list_models(exclude_filters=["*_enc"])
 
 
 def row(name: str) -> Row:
@@ -35,14 +38,14 @@ def row(name: str) -> Row:
     size = tuple(config["input_size"])
     module = sys.modules[model_entrypoint(name).__module__]
     any_size = not config.get("fixed_input_size", False)
-    size_argument = "" if any_size else "img_size" if _takes_img_size(name) else "none"
 
     def build(size: tuple[int, int, int]) -> nn.Module:
-        return timm.create_model(name, num_classes=CLASSES, in_chans=size[0])
+        sized = {} if any_size else {"img_size": size[1:]}
+        return timm.create_model(name, num_classes=CLASSES, in_chans=size[0], **sized)
 
     least = (config.get("min_input_size") or (0, SIDES[0]))[1]
-    sides = [side for side in SIDES if least <= side < min(size[1:])] if any_size else []
-    found = survey(build, size, _groups, _classifiers, sides)
+    sides = [side for side in SIDES if least <= side < min(size[1:])]
+    found = survey(build, size, _groups, _classifiers, sides, is_sized=not any_size)
     parts = {field: getattr(found.parts, field) for field in ("stem", "stages", "head", "classifiers", "features")}
     if found.parts.is_channels_last:
         parts["is_channels_last"] = True
@@ -56,23 +59,20 @@ def row(name: str) -> Row:
         paper=_paper(config, module.__doc__ or "", module.__name__.rpartition(".")[2]),
         min_size=found.min_size,
         any_size=any_size,
-        variant={"size_argument": size_argument} if size_argument else {},
+        variant={} if any_size else {"size_argument": "img_size"},
     )
-
-
-def _takes_img_size(name: str) -> bool:
-    with torch.device("meta"):
-        try:
-            net = timm.create_model(name, num_classes=2)
-        except (NotImplementedError, RuntimeError):
-            return False
-    return any("img_size" in inspect.signature(kind).parameters for kind in type(net).__mro__[:-1])
 
 
 def _groups(net: Any) -> list[Sequence[str]]:
     """As timm groups them for layer-wise learning rates; a few of its networks do not say."""
-    plain = {"stem": r"^stem", "blocks": r"^stages\.(\d+)"}
-    groups = group_parameters(net, net.group_matcher(coarse=True) if hasattr(net, "group_matcher") else plain)
+    try:
+        matcher = net.group_matcher(coarse=True)
+    except (AssertionError, AttributeError):
+        matcher = {
+            "stem": r"^(?:stem|patch_embed|cls_token|pos_embed|dist_token)",
+            "blocks": r"^(?:stages|dense_stages|transformers|blocks)\.(\d+)",
+        }
+    groups = group_parameters(net, matcher)
     return [groups[key] for key in sorted(groups)]
 
 
@@ -116,7 +116,7 @@ def _paper(config: dict[str, Any], text: str, family: str) -> Paper:
 def main(patterns: Sequence[str]) -> Iterator[str]:
     """Surveys on all processors and writes; yields a line for each model that could not be surveyed."""
     rows = read_rows(INDEX) if patterns else {}
-    names = [name for name in timm.list_models() if not patterns or any(fnmatch(name, p) for p in patterns)]
+    names = [name for name in names_of_classifiers() if not patterns or any(fnmatch(name, p) for p in patterns)]
     with get_context("spawn").Pool() as pool:
         for name, found in pool.imap_unordered(_row_or_reason, names):
             if isinstance(found, Row):

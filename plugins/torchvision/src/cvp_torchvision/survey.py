@@ -86,7 +86,8 @@ def row(name: str) -> Row:
         size,
         partial(_groups, stem=stem, stages=stages, tail=tail),
         _classifiers,
-        [] if size_argument else [side for side in SIDES if side < min(preprocess.size)],
+        [side for side in SIDES if side < min(preprocess.size)],
+        is_sized=bool(size_argument),
     )
     parts = asdict(found.parts)
     if not parts["is_channels_last"]:
