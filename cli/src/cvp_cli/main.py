@@ -24,6 +24,8 @@ COMMANDS = {
     "train": "cvp_cli.commands.train:command",
     "evaluate": "cvp_cli.commands.evaluate:command",
     "predict": "cvp_cli.commands.predict:command",
+    "bench": "cvp_cli.commands.bench:command",
+    "compile": "cvp_cli.commands.compile:command",
     "data": "cvp_cli.commands.data:command",
     "plugins": "cvp_cli.commands.plugins:command",
     "doctor": "cvp_cli.commands.doctor:command",

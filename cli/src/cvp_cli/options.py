@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ __all__ = [
     "QUANTITY",
     "ImageSize",
     "Quantity",
+    "artifact_options",
     "batch_size_option",
     "data_option",
     "device_option",
@@ -74,3 +76,10 @@ workers_option = click.option("--workers", type=click.IntRange(min=0), help="Pro
 image_size_option = click.option(
     "--image-size", type=IMAGE_SIZE, metavar="PIXELS", help="A side, or height x width: 224, 192x256."
 )
+
+
+def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--trust and --fallback, for commands that run artifacts."""
+    trust = click.option("--trust", is_flag=True, help="Run an artifact's code although this cvp did not write it.")
+    fallback = click.option("--fallback", is_flag=True, help="Where an artifact is refused, run its plain model.")
+    return trust(fallback(command))

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from .hookspecs import hookimpl
-from .spec import DatasetSpec
+from .spec import BackendSpec, DatasetSpec
 
 CVP_API = 1
 
-__all__ = ["CVP_API", "cvp_datasets"]
+__all__ = ["CVP_API", "cvp_backends", "cvp_datasets"]
 
 
 @hookimpl
 def cvp_datasets() -> tuple[DatasetSpec, ...]:
     from .data.named import SPECS
+
+    return SPECS
+
+
+@hookimpl
+def cvp_backends() -> tuple[BackendSpec, ...]:
+    from .compile.backends import SPECS
 
     return SPECS

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
+from .compile.artifact import is_artifact, open_artifact, verified_weights
+from .compile.parity import softmax
 from .data.image import open_image
-from .data.loading import Normalise
-from .data.preprocess import resize_and_crop
-from .errors import ConfigError, ImageError
-from .machine import pick_device
-from .network import ImageClassifier
-from .weights.format import load_model
+from .data.preprocess import normalise, resize_and_crop
+from .errors import ConfigError, ImageError, NotInstalledError, WeightsError
 from .weights.header import Header
 from .weights.store import find_weights
 
@@ -48,16 +45,17 @@ class Prediction:
 
 
 class Classifier:
-    """A model in evaluation mode with its class names and preprocessing; made by `load`."""
+    """A model behind its class names and preprocessing; made by `load`.
 
-    def __init__(self, model: ImageClassifier, header: Header, name: str, device: str = "cpu") -> None:
+    answer: uint8 pixels (N, height, width, channels) of preprocess.size to float32 logits (N, classes).
+    """
+
+    def __init__(self, answer: Callable[[np.ndarray], np.ndarray], header: Header, name: str) -> None:
+        self.answer = answer
         self.name = name
         self.header = header
-        self.device = torch.device(device)
-        self.model = model.eval().to(self.device).to(memory_format=torch.channels_last)
         self.classes = header.classes
         self.preprocess = header.preprocess
-        self._normalise = Normalise(header.preprocess, self.device)
 
     def predict(self, images: Picture | Iterable[Picture], *, top_k: int = 5, batch_size: int = 16) -> list[Prediction]:
         """One Prediction a picture, in order. A picture that cannot be read has its reason in `error`.
@@ -76,7 +74,6 @@ class Classifier:
         while batch := list(islice(source, batch_size)):
             yield from self._answer(batch, min(top_k, len(self.classes)))
 
-    @torch.inference_mode()
     def _answer(self, batch: Sequence[Picture], top_k: int) -> list[Prediction]:
         pixels: list[np.ndarray] = []
         errors: list[str | None] = []
@@ -88,8 +85,9 @@ class Classifier:
                 errors.append(str(error))
         answers: Iterator[tuple[list[float], list[int]]] = iter(())
         if pixels:
-            logits = self.model(self._normalise(torch.from_numpy(np.stack(pixels)))).float()
-            values, indices = logits.softmax(1).topk(top_k)
+            probabilities = softmax(self.answer(np.stack(pixels)))
+            indices = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+            values = np.take_along_axis(probabilities, indices, axis=1)
             answers = zip(values.tolist(), indices.tolist(), strict=True)
         return [
             self._prediction(picture, error, None if error is not None else next(answers))
@@ -115,12 +113,39 @@ class Classifier:
         return Prediction(path, guesses)
 
 
-def load(path: str | Path, *, device: str = "cpu", weights_dir: str | Path | None = None) -> Classifier:
-    """The classifier in a weights file, or in the weight store under that name.
+def load(
+    path: str | Path,
+    *,
+    device: str = "cpu",
+    weights_dir: str | Path | None = None,
+    trust: bool = False,
+    fallback: bool = False,
+) -> Classifier:
+    """The classifier in a weights file or an artifact of `cvp compile`, or in the weight store under that name.
 
+    trust: also run an artifact's code that this user's cvp did not write. fallback: where an artifact is refused, run
+    the plain model that it holds. An artifact runs on the device that it was compiled for.
     Raises WeightsError for a file that is damaged, foreign or does not fit, NotInstalledError with the pip
-    command for one whose plugin is missing.
+    command for one whose plugin or library is missing.
     """
     file = find_weights(path, weights_dir)
+    if not is_artifact(file):
+        return _plain(file, file.name.removesuffix(".safetensors"), device)
+    name = file.name.removesuffix(".cvp")
+    try:
+        run, manifest = open_artifact(file, trust=trust)
+    except (WeightsError, NotInstalledError):
+        if not fallback:
+            raise
+        return _plain(verified_weights(file), name, device)
+    header = manifest.header
+    return Classifier(lambda pixels: run(normalise(pixels, header.preprocess)), header, name)
+
+
+def _plain(file: Path, name: str, device: str) -> Classifier:
+    from .eager import EagerModel
+    from .machine import pick_device
+    from .weights.format import load_model
+
     model, header = load_model(file)
-    return Classifier(model, header, file.name.removesuffix(".safetensors"), pick_device(device))
+    return Classifier(EagerModel(model, header.preprocess, pick_device(device)), header, name)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
 
 from .classifier import Classifier
 from .data import DataSplits, ImageSet, with_validation
-from .data.loading import Loader, Normalise, make_loader
+from .data.loading import Loader, make_loader
 from .errors import ConfigError, DataError
 
 __all__ = ["Evaluation", "evaluate", "evaluate_loader", "pick_split"]
@@ -40,7 +40,7 @@ class Evaluation:
 def evaluate_loader(
     model: Callable[[Tensor], Tensor],
     loader: Loader,
-    normalise: Normalise,
+    normalise: Callable[[Tensor], Tensor],
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Runs `model` over a loader's first epoch. `progress` is told the number of samples done.
@@ -115,9 +115,11 @@ def evaluate(
     loader = make_loader(images, classifier.preprocess, batch_size, workers=workers)
     mapping = torch.tensor([own[name] for name in classes])
     relabelled = _Relabelled(loader, mapping)
-    normalise = Normalise(classifier.preprocess, classifier.device)
-    model: nn.Module = classifier.model
-    return evaluate_loader(model, relabelled, normalise, progress)
+
+    def answer(pixels: Tensor) -> Tensor:
+        return torch.from_numpy(classifier.answer(pixels.numpy()))
+
+    return evaluate_loader(answer, relabelled, lambda pixels: pixels, progress)
 
 
 class _Relabelled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ __all__ = [
     "computing_threads",
     "cpu_features",
     "describe_device",
+    "fitting_threads",
     "pick_device",
     "pick_precision",
     "pick_threads",
@@ -112,6 +114,16 @@ def computing_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def fitting_threads() -> Iterator[None]:
+    """Where torch is loaded, it computes inside with as many threads as the machine has cores free for."""
+    if "torch" not in sys.modules:
+        yield
+        return
+    with computing_threads(pick_threads()):
+        yield
 
 
 # 100,000 additions take 10 to 50 microseconds; a lost time slice takes at least a millisecond.

@@ -239,16 +239,33 @@ class DatasetSpec:
 
 @dataclass(frozen=True, slots=True)
 class BackendSpec:
-    """A way to run a model fast. `compiler` is "package.module:function"; `requires` names import modules."""
+    """A way to run a model fast.
+
+    compiler: "package.module:function", function(model, job, folder) writes what it needs below `folder`, a Path.
+        model: an ImageClassifier in evaluation mode on the CPU; job: a cvp_core.compile.Job.
+    requires: import modules without which it cannot work. extra: the pip requirement that brings them.
+    loader: "package.module:function", function(folder, job) returns a function of a float32 NumPy array
+        (N, channels, height, width) to float32 logits (N, classes). It should import torch only if it needs it.
+    precisions: those it can compute in. devices: "cpu", "cuda".
+    is_code: what the compiler writes is run as code when it is loaded. is_native: it is made for this CPU's features.
+    """
 
     name: str
     summary: str
     compiler: str
     requires: tuple[str, ...] = ()
+    loader: str = ""
+    precisions: tuple[str, ...] = ("float32",)
+    devices: tuple[str, ...] = ("cpu",)
+    extra: str = ""
+    is_code: bool = False
+    is_native: bool = False
 
     def __post_init__(self) -> None:
         _check_name("backend", self.name)
         _check_target("compiler", self.compiler)
+        if self.loader:
+            _check_target("loader", self.loader)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,8 @@ def _missing() -> list[dict[str, str]]:
     known = {module for modules, _ in OPTIONAL.values() for module in modules}
     for claim in backends():
         if not known.issuperset(claim.spec.requires):
-            wanted[f"the backend {claim.spec.name}"] = (claim.spec.requires, " ".join(claim.spec.requires))
+            packages = f"'{claim.spec.extra}'" if claim.spec.extra else " ".join(claim.spec.requires)
+            wanted[f"the backend {claim.spec.name}"] = (claim.spec.requires, packages)
     return [
         {"feature": feature, "missing": ", ".join(gone), "install": f"pip install {packages}"}
         for feature, (modules, packages) in wanted.items()

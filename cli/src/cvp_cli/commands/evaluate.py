@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..options import (
+    artifact_options,
     batch_size_option,
     data_option,
     device_option,
@@ -24,6 +25,7 @@ __all__ = ["command"]
 @workers_option
 @device_option
 @weights_dir_option
+@artifact_options
 @json_option
 def command(
     checkpoint: str,
@@ -33,9 +35,11 @@ def command(
     workers: int | None,
     device: str,
     weights_dir: str | None,
+    trust: bool,
+    fallback: bool,
     as_json: bool,
 ) -> None:
-    """Measure CHECKPOINT (a weights file or the name of one) on DATA; by default on what it was trained on.
+    """Measure CHECKPOINT (a weights file, an artifact, or its name) on DATA; by default on what it was trained on.
 
     Where DATA has no split, the same validation pictures are taken as in training.
 
@@ -46,11 +50,11 @@ def command(
     from cvp_core import load
     from cvp_core.data import open_data
     from cvp_core.evaluate import evaluate, pick_split
-    from cvp_core.machine import computing_threads, pick_threads
+    from cvp_core.machine import fitting_threads
 
     from ..output import counted, format_percent, print_facts, print_json
 
-    classifier = load(checkpoint, device=device, weights_dir=weights_dir)
+    classifier = load(checkpoint, device=device, weights_dir=weights_dir, trust=trust, fallback=fallback)
     training = classifier.header.training
     splits = open_data(data or str(training.get("data", "")))
     name, images = pick_split(
@@ -59,7 +63,7 @@ def command(
         seed=int(training.get("seed", 0)),
         val_fraction=float(training.get("val_fraction", 0.2)),
     )
-    with computing_threads(pick_threads()):
+    with fitting_threads():
         result = evaluate(classifier, images, splits.classes, batch_size=batch_size or 64, workers=workers or 0)
     if as_json:
         document = {"top1": result.top1, "top5": result.top5, "loss": result.loss, "samples": result.samples}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options import device_option, json_option, weights_dir_option
+from ..options import artifact_options, device_option, json_option, weights_dir_option
 
 if TYPE_CHECKING:
     from cvp_core.classifier import Prediction
@@ -26,6 +26,7 @@ __all__ = ["command"]
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Pictures at a time.")
 @device_option
 @weights_dir_option
+@artifact_options
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: path, label, probability, error.")
 def command(
@@ -35,10 +36,12 @@ def command(
     batch_size: int,
     device: str,
     weights_dir: str | None,
+    trust: bool,
+    fallback: bool,
     as_json: bool,
     as_csv: bool,
 ) -> int:
-    """Name what CHECKPOINT (a weights file or the name of one) sees in IMAGES: files, folders, globs.
+    """Name what CHECKPOINT (a weights file, an artifact, or its name) sees in IMAGES: files, folders, globs.
 
     A picture that cannot be read gets a row that says why, and the exit code is then 2.
 
@@ -51,11 +54,11 @@ def command(
     paths = list(_expand(images))
 
     from cvp_core import load
-    from cvp_core.machine import computing_threads, pick_threads
+    from cvp_core.machine import fitting_threads
 
-    classifier = load(checkpoint, device=device, weights_dir=weights_dir)
+    classifier = load(checkpoint, device=device, weights_dir=weights_dir, trust=trust, fallback=fallback)
     show = _write_csv if as_csv else _print_json if as_json else _print_table
-    with computing_threads(pick_threads()):
+    with fitting_threads():
         unreadable = show(classifier.stream(paths, top_k=top_k, batch_size=batch_size))
     return 2 if unreadable else 0
 

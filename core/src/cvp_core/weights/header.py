@@ -35,8 +35,8 @@ class Header:
     training: Mapping[str, Any] = field(default_factory=dict)
     parent: str = ""
 
-    def to_metadata(self) -> dict[str, str]:
-        document = {
+    def to_json(self) -> dict[str, Any]:
+        return {
             "format_version": FORMAT_VERSION,
             "model": self.model,
             "distribution": self.distribution,
@@ -48,7 +48,25 @@ class Header:
             "training": dict(self.training),
             "parent": self.parent,
         }
-        return {"cvp": json.dumps(document, ensure_ascii=False, sort_keys=True)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Header:
+        """The inverse of `to_json`. Raises KeyError, TypeError or ValueError on other data."""
+        channels, height, width = (int(value) for value in document["input_size"])
+        return cls(
+            model=str(document["model"]),
+            distribution=str(document["distribution"]),
+            version=str(document["version"]),
+            classes=tuple(str(name) for name in document["classes"]),
+            input_size=(channels, height, width),
+            preprocess=Preprocess.from_json(document["preprocess"]),
+            metrics=dict(document.get("metrics", {})),
+            training=dict(document.get("training", {})),
+            parent=str(document.get("parent", "")),
+        )
+
+    def to_metadata(self) -> dict[str, str]:
+        return {"cvp": json.dumps(self.to_json(), ensure_ascii=False, sort_keys=True)}
 
 
 def read_header(path: Path) -> Header:
@@ -77,18 +95,7 @@ def read_header(path: Path) -> Header:
                 f"{path} has format version {version}, this cvp-core reads up to {FORMAT_VERSION}: "
                 "pip install --upgrade cvp-core"
             )
-        channels, height, width = (int(value) for value in document["input_size"])
-        return Header(
-            model=str(document["model"]),
-            distribution=str(document["distribution"]),
-            version=str(document["version"]),
-            classes=tuple(str(name) for name in document["classes"]),
-            input_size=(channels, height, width),
-            preprocess=Preprocess.from_json(document["preprocess"]),
-            metrics=dict(document.get("metrics", {})),
-            training=dict(document.get("training", {})),
-            parent=str(document.get("parent", "")),
-        )
+        return Header.from_json(document)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} has a damaged cvp header ({type(error).__name__}: {error})") from error
 

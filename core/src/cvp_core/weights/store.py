@@ -11,6 +11,7 @@ from ..errors import WeightsError
 __all__ = ["SUFFIX", "find_weights", "weights_dir"]
 
 SUFFIX = ".safetensors"
+ARTIFACT_MARK = "manifest.json"  # a folder with it is an artifact of `cvp compile`
 
 
 def weights_dir(chosen: str | Path | None = None) -> Path:
@@ -27,12 +28,12 @@ def weights_dir(chosen: str | Path | None = None) -> Path:
 
 
 def find_weights(name: str | Path, folder: str | Path | None = None) -> Path:
-    """The file that a path or the name of stored weights (`densenet121-birds`) stands for.
+    """The file, or the artifact's folder, that a path or the name of stored weights (`densenet121-birds`) stands for.
 
     Raises WeightsError with near misses where there is none.
     """
     path = Path(name).expanduser()
-    if path.is_file():
+    if path.is_file() or (path / ARTIFACT_MARK).is_file():
         return path
     if path.suffix == SUFFIX or len(path.parts) > 1:
         if path.is_dir() and (path / f"best{SUFFIX}").is_file():
@@ -42,6 +43,8 @@ def find_weights(name: str | Path, folder: str | Path | None = None) -> Path:
     stored = store / f"{name}{SUFFIX}"
     if stored.is_file():
         return stored
+    if (store / str(name) / ARTIFACT_MARK).is_file():
+        return store / str(name)
     names = sorted(file.name.removesuffix(SUFFIX) for file in store.glob(f"*{SUFFIX}"))
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     near = near or [other for other in names if other.startswith(str(name))][:3]

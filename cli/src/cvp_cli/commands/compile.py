@@ -1,0 +1,219 @@
+"""`cvp compile`: the fastest correct forward pass on this machine, as one artifact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..options import data_option, device_option, image_size_option, json_option, weights_dir_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cvp_core import ImageClassifier
+    from cvp_core.compile import Trial
+    from cvp_core.weights.header import Header
+
+__all__ = ["command"]
+
+
+class BatchSize(click.ParamType):
+    name = "N|dynamic"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value == "dynamic" or isinstance(value, int):
+            return value
+        if not str(value).isdigit() or int(value) < 1:
+            self.fail(f"{value!r} is neither a count of at least 1 nor 'dynamic'", param, ctx)
+        return int(value)
+
+
+@click.command("compile")
+@click.argument("source", metavar="MODEL_OR_CHECKPOINT")
+@click.option("-o", "--output", type=click.Path(), help="The artifact's folder; otherwise NAME.cvp in the store.")
+@click.option("--backend", default="auto", show_default=True, help="auto tries all that are installed.")
+@click.option("--precision", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
+@click.option("--batch-size", type=BatchSize(), default="1", show_default=True, help="Pictures at a time.")
+@click.option("--hint", type=click.Choice(["latency", "throughput"]), default="latency", show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), help="To compute with; otherwise as the backend likes.")
+@click.option("--time-limit", type=click.FloatRange(min=1), default=300, show_default=True, help="Seconds a candidate.")
+@image_size_option
+@data_option
+@device_option
+@weights_dir_option
+@json_option
+def command(
+    source: str,
+    output: str | None,
+    backend: str,
+    precision: str,
+    batch_size: int | str,
+    hint: str,
+    threads: int | None,
+    time_limit: float,
+    image_size: tuple[int, int] | None,
+    data: str | None,
+    device: str,
+    weights_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Compile MODEL_OR_CHECKPOINT by every backend that is installed and keep the fastest with the right answers.
+
+    Each candidate runs in a process of its own and is compared with the plain model in float32, on pictures of DATA
+    if it is given. The artifact holds class names, preprocessing and weights; predict and evaluate take it.
+
+    \b
+    cvp compile densenet121-birds
+    cvp compile densenet121-birds --batch-size 16 --precision float32 -o birds.cvp
+    """
+    from pathlib import Path
+
+    from cvp_core.compile import Job, candidates, compile_model
+    from cvp_core.machine import describe_device, pick_device
+    from cvp_core.weights.store import weights_dir as store_folder
+
+    from ..output import format_percent, format_seconds, format_shape, format_size, print_facts, print_json, say
+
+    chosen = pick_device(device)
+    model, header, name = _open(source, image_size, weights_dir)
+    count = None if batch_size == "dynamic" else int(batch_size)
+    job = Job(header.input_size, batch_size=count, device=chosen, threads=threads, hint=hint)
+    trying, left_out = candidates(backend, precision, job)
+    target = Path(output).expanduser() if output else store_folder(weights_dir) / f"{name}.cvp"
+
+    def show_facts(facts: dict[str, str]) -> None:
+        if not as_json:
+            print_facts(facts)
+
+    show_facts(
+        {
+            "model": f"{header.model} ({header.distribution} {header.version}), {len(header.classes)} classes",
+            "device": describe_device(chosen),
+            "job": f"{'any number' if count is None else count} at {format_shape(header.input_size)}, {hint}",
+            "left out": "\n".join(left_out),
+        }
+    )
+    pictures = _pictures(data, header) if data else None
+    kept, trials = compile_model(
+        model,
+        header,
+        target,
+        trying,
+        pictures=pictures,
+        time_limit=time_limit,
+        tell=lambda trial: say(
+            f"tried  {trial.candidate.label}: {trial.fault or f'{trial.images_per_s:.1f} images/s'}"
+        ),
+    )
+    if as_json:
+        print_json({"artifact": str(target), "kept": _document(kept), "trials": [_document(trial) for trial in trials]})
+        return
+    _print_trials(trials, kept)
+    plain = next((t for t in trials if t.candidate.label == "eager float32" and t.timing), None)
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    times = f", {kept.images_per_s / plain.images_per_s:.1f} times eager float32" if plain else ""
+    assert kept.parity is not None
+    click.echo()
+    print_facts(
+        {
+            "keeps": f"{kept.candidate.label}{times}",
+            "parity": f"{format_percent(kept.parity.agreement)} of {kept.parity.pictures} pictures named alike, "
+            f"probabilities within {kept.parity.probability:.4f}",
+            "artifact": f"{target} ({format_size(size)}), loads in {format_seconds(kept.load_s)}",
+            "next": f"cvp predict {target if output else target.name.removesuffix('.cvp') + '.cvp'} photo.jpg",
+        }
+    )
+
+
+def _open(
+    source: str, image_size: tuple[int, int] | None, weights_dir: str | None
+) -> tuple[ImageClassifier, Header, str]:
+    """The model of a checkpoint; or of a model's name, with random weights, for measuring."""
+    from cvp_core import create_model
+    from cvp_core.compile import is_artifact
+    from cvp_core.compile.artifact import verified_weights
+    from cvp_core.errors import ConfigError, UnknownNameError, WeightsError
+    from cvp_core.registry import find_model
+    from cvp_core.weights.format import load_model, make_header
+    from cvp_core.weights.store import find_weights
+
+    from ..output import say
+
+    try:
+        path: Path = find_weights(source, weights_dir)
+    except WeightsError as error:
+        try:
+            claim = find_model(source)
+        except UnknownNameError as unknown:
+            raise WeightsError(f"{unknown} And {error}") from None
+        model = create_model(source, image_size=image_size)
+        spec = claim.spec
+        say(f"warning: {spec.name} has random weights; compile a checkpoint for answers that mean something")
+        names = [f"class {index}" for index in range(spec.num_classes)]
+        return model.eval(), make_header(model, names), spec.name.replace("/", "-")
+    if image_size is not None:
+        raise ConfigError("--image-size goes with a model's name; a checkpoint has its own")
+    if is_artifact(path):
+        path, name = verified_weights(path), path.name.removesuffix(".cvp")
+    else:
+        name = path.name.removesuffix(".safetensors")
+    return *load_model(path), name
+
+
+def _pictures(data: str, header: Header) -> Any:
+    """Normalised validation pictures of the data, 64 of them."""
+    import numpy as np
+
+    from cvp_core.data import normalise, open_data
+    from cvp_core.data.loading import make_loader
+    from cvp_core.errors import DataError
+    from cvp_core.evaluate import pick_split
+
+    _, images = pick_split(open_data(data), "auto", seed=0, val_fraction=0.2)
+    batches = [pixels.numpy() for pixels, _ in make_loader(images, header.preprocess, 64).epoch(0)][:1]
+    if not batches:
+        raise DataError(f"{data} has no pictures to compare answers on")
+    return np.ascontiguousarray(normalise(batches[0], header.preprocess))
+
+
+def _print_trials(trials: list[Trial], kept: Trial) -> None:
+    from ..output import format_seconds, print_table
+
+    rows = []
+    for trial in trials:
+        label = trial.candidate.claim.spec.name + (" *" if trial is kept else "")
+        if trial.timing is None or trial.parity is None:
+            rows.append((label, trial.candidate.job.precision, "-", "-", "-", "-", "-", trial.fault))
+            continue
+        rows.append(
+            (
+                label,
+                trial.candidate.job.precision,
+                format_seconds(trial.compile_s),
+                f"{1000 * trial.timing.p50:.1f}",
+                f"{1000 * trial.timing.p95:.1f}",
+                f"{trial.images_per_s:.1f}",
+                f"{trial.memory_mb:.0f}",
+                trial.fault or f"ok: logits within {trial.parity.logits:.1e}",
+            )
+        )
+    columns = ("BACKEND", "PRECISION", "COMPILE", "p50 ms", "p95 ms", "IMAGES/S", "MB", "PARITY")
+    print_table(columns, rows, right=("COMPILE", "p50 ms", "p95 ms", "IMAGES/S", "MB"))
+
+
+def _document(trial: Trial) -> dict[str, Any]:
+    timing, parity = trial.timing, trial.parity
+    return {
+        "backend": trial.candidate.claim.spec.name,
+        "precision": trial.candidate.job.precision,
+        "batch_size": trial.candidate.job.batch_size,
+        "compile_s": trial.compile_s,
+        "load_s": trial.load_s,
+        "latency_ms": 1000 * timing.p50 if timing else None,
+        "p95_ms": 1000 * timing.p95 if timing else None,
+        "images_per_s": trial.images_per_s if timing else None,
+        "memory_mb": trial.memory_mb,
+        "parity": parity.to_json() if parity else None,
+        "fault": trial.fault,
+    }

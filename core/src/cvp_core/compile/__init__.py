@@ -1,0 +1,46 @@
+"""Compilation: the fastest correct forward pass of a classifier on this machine, as one verified artifact.
+
+`compile_model` tries the backends in processes of their own and writes the fastest that gives the right answers;
+`open_artifact` runs it again. A backend is a compiler that writes files and a loader that runs them (`BackendSpec`).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .job import Job, Runner
+
+if TYPE_CHECKING:
+    from .artifact import Manifest, is_artifact, open_artifact, read_manifest
+    from .auto import Candidate, Trial, candidates, compile_model
+
+__all__ = [
+    "Candidate",
+    "Job",
+    "Manifest",
+    "Runner",
+    "Trial",
+    "candidates",
+    "compile_model",
+    "is_artifact",
+    "open_artifact",
+    "read_manifest",
+]
+
+_LAZY = {
+    "Candidate": "auto",
+    "Manifest": "artifact",
+    "Trial": "auto",
+    "candidates": "auto",
+    "compile_model": "auto",
+    "is_artifact": "artifact",
+    "open_artifact": "artifact",
+    "read_manifest": "artifact",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,64 @@
+"""The backends that core brings, one a file. Listing them imports none of the libraries that they use."""
+
+from __future__ import annotations
+
+from ...spec import BackendSpec
+
+__all__ = ["SPECS"]
+
+_HERE = "cvp_core.compile.backends"
+
+SPECS = (
+    BackendSpec(
+        "eager",
+        "PyTorch as it is, with batch norms folded into convolutions",
+        f"{_HERE}.eager:compile",
+        loader=f"{_HERE}.eager:load",
+        precisions=("float32", "bfloat16", "float16"),
+        devices=("cpu", "cuda"),
+    ),
+    BackendSpec(
+        "inductor",
+        "torch.compile; it compiles anew where its cache is empty",
+        f"{_HERE}.inductor:compile",
+        loader=f"{_HERE}.inductor:load",
+        precisions=("float32", "bfloat16", "float16"),
+        devices=("cpu", "cuda"),
+    ),
+    BackendSpec(
+        "torchscript",
+        "traced, frozen and optimised TorchScript",
+        f"{_HERE}.torchscript:compile",
+        loader=f"{_HERE}.torchscript:load",
+        precisions=("float32", "bfloat16"),
+        devices=("cpu", "cuda"),
+        is_code=True,
+    ),
+    BackendSpec(
+        "aoti",
+        "AOTInductor: compiled ahead of time for this machine",
+        f"{_HERE}.aoti:compile",
+        loader=f"{_HERE}.aoti:load",
+        precisions=("float32", "bfloat16"),
+        devices=("cpu", "cuda"),
+        is_code=True,
+        is_native=True,
+    ),
+    BackendSpec(
+        "onnxruntime",
+        "ONNX Runtime; predicts without torch",
+        f"{_HERE}.onnxruntime:compile",
+        requires=("onnxruntime", "onnx", "onnxscript"),
+        loader=f"{_HERE}.onnxruntime:load",
+        extra="cvp-core[onnxruntime]",
+    ),
+    BackendSpec(
+        "openvino",
+        "OpenVINO, on Intel's and ARM's CPUs; predicts without torch",
+        f"{_HERE}.openvino:compile",
+        requires=("openvino",),
+        loader=f"{_HERE}.openvino:load",
+        precisions=("float32", "bfloat16"),
+        extra="cvp-core[openvino]",
+    ),
+)

@@ -1,0 +1,199 @@
+"""OpenVINO: the network as its IR, and what it was compiled to beside it, so that a cold start compiles little.
+
+How a batch is computed is measured when it is compiled: all at once by all threads, or in pieces, each by a thread of
+its own (a stream), which wait for nobody between two layers. Loading and predicting import no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import ConfigError
+from ...machine import available_cpus
+from ..job import Job, Runner
+
+if TYPE_CHECKING:
+    from ...network import ImageClassifier
+
+__all__ = ["compile", "load"]
+
+_MODEL, _WEIGHTS, _BLOB, _PLAN = "model.xml", "model.bin", "model.blob", "plan.json"
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """piece: pictures that a stream computes at a time; None for an equal share of any count. streams: side by side."""
+
+    piece: int | None
+    streams: int
+
+
+def compile(model: ImageClassifier, job: Job, folder: Path) -> None:
+    """Writes model.xml and model.bin in float32, model.blob (compiled, without weights) and plan.json.
+
+    Raises ConfigError for a precision or device that OpenVINO does not have here.
+    """
+    openvino = _runtime()
+    core = openvino.Core()
+    if job.device != "cpu" or job.precision not in _PRECISIONS:
+        raise ConfigError(f"openvino computes in {', '.join(_PRECISIONS)} on a cpu, not {job.precision}, {job.device}")
+    if job.precision == "bfloat16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise ConfigError("openvino has no bfloat16 on this processor; float32 works")
+    openvino.save_model(_converted(model, job), folder / _MODEL, compress_to_fp16=False)
+
+    # Read again: only so does it know where in model.bin each weight is, which the blob refers to.
+    network = core.read_model(folder / _MODEL)
+    compiled = {}
+    for plan in _plans(job):
+        network.reshape([-1 if plan.piece is None else plan.piece, *job.input_size])
+        compiled[plan] = core.compile_model(network, "CPU", _settings(job, plan))
+    best = _fastest({plan: _runner(made, plan, job) for plan, made in compiled.items()}, job)
+    (folder / _BLOB).write_bytes(compiled[best].export_model().getbuffer())
+    text = json.dumps({"plan": asdict(best), "made_for": _made_for(openvino, core)}, indent=2)
+    (folder / _PLAN).write_text(text + "\n", encoding="utf-8")
+
+
+def load(folder: Path, job: Job) -> Runner:
+    """The runner of what `compile` wrote. Another OpenVINO or processor than there compiles model.xml again."""
+    openvino = _runtime()
+    core = openvino.Core()
+    written = json.loads((folder / _PLAN).read_text(encoding="utf-8"))
+    plan = _Plan(**written["plan"])
+    if written["made_for"] == _made_for(openvino, core):
+        settings = {**_settings(job, plan), "WEIGHTS_PATH": str(folder / _WEIGHTS)}
+        return _runner(core.import_model((folder / _BLOB).read_bytes(), "CPU", settings), plan, job)
+    network = core.read_model(folder / _MODEL)
+    network.reshape([-1 if plan.piece is None else plan.piece, *job.input_size])
+    return _runner(core.compile_model(network, "CPU", _settings(job, plan)), plan, job)
+
+
+def _converted(model: ImageClassifier, job: Job) -> Any:
+    """An openvino.Model of any batch. By tracing: by torch.export it takes twice as long and the graph is the same."""
+    import torch
+    from openvino.tools.ovc import convert_model
+
+    from ..graph import fold_norms
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning, message=".*torch.jit")
+        warnings.filterwarnings("ignore", category=torch.jit._trace.TracerWarning)  # what it warns of, parity checks
+        images = torch.zeros(2, *job.input_size)
+        return convert_model(fold_norms(model), example_input=images, input=[-1, *job.input_size])
+
+
+def _plans(job: Job) -> list[_Plan]:
+    """What is worth a measurement. A batch of any count is split where many batches, not the next answer, matter."""
+    threads = job.threads or available_cpus()
+    count = job.batch_size
+    if count is None:
+        return [_Plan(None, threads if job.hint == "throughput" else 1)]
+    pieces = {count, max(1, count // threads), 1}
+    return [_Plan(piece, min(threads, count // piece)) for piece in sorted(pieces) if count % piece == 0]
+
+
+def _settings(job: Job, plan: _Plan) -> dict[str, str]:
+    settings = {
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[job.precision],
+        "PERFORMANCE_HINT": job.hint.upper(),
+        "NUM_STREAMS": str(plan.streams),  # over the hint's own, which leaves threads idle for a single batch
+        "CACHE_MODE": "OPTIMIZE_SIZE",  # the blob without weights, which model.bin has
+    }
+    if job.threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = str(job.threads)
+    return settings
+
+
+def _runner(compiled: Any, plan: _Plan, job: Job) -> Runner:
+    if plan.streams == 1 and plan.piece in (None, job.batch_size):
+        request = compiled.create_infer_request()
+
+        def run(images: np.ndarray) -> np.ndarray:
+            request.infer({0: np.ascontiguousarray(images)}, share_inputs=True)
+            return np.array(request.get_output_tensor(0).data)
+
+        return run
+
+    queue = _runtime().AsyncInferQueue(compiled, plan.streams)
+    classes = compiled.output(0).partial_shape[1].get_length()
+
+    def keep(request: Any, place: tuple[np.ndarray, int]) -> None:
+        answers, start = place
+        part = request.get_output_tensor(0).data
+        answers[start : start + len(part)] = part
+
+    queue.set_callback(keep)
+
+    def run_pieces(images: np.ndarray) -> np.ndarray:
+        images = np.ascontiguousarray(images)
+        answers = np.empty((len(images), classes), np.float32)
+        piece = plan.piece or -(-len(images) // plan.streams)
+        for start in range(0, len(images), piece):
+            queue.start_async({0: images[start : start + piece]}, (answers, start), share_inputs=True)
+        queue.wait_all()
+        return answers
+
+    return run_pieces
+
+
+def _fastest(runners: dict[_Plan, Runner], job: Job) -> _Plan:
+    """By the median of some calls, in turns, so that what else the machine does meets all alike."""
+    if len(runners) == 1:
+        return next(iter(runners))
+    images = np.random.default_rng(0).standard_normal((job.batch_size or 1, *job.input_size), np.float32)
+    seconds: dict[_Plan, list[float]] = {plan: [] for plan in runners}
+    for _ in range(1 + _ROUNDS):
+        for plan, run in runners.items():
+            began = time.perf_counter()
+            run(images)
+            seconds[plan].append(time.perf_counter() - began)
+    return min(seconds, key=lambda plan: statistics.median(seconds[plan][1:]))
+
+
+def _made_for(openvino: ModuleType, core: Any) -> list[str]:
+    """What a blob depends on."""
+    name, abilities = (core.get_property("CPU", key) for key in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"))
+    return [openvino.__version__, name, *sorted(abilities)]
+
+
+def _runtime() -> ModuleType:
+    """The module openvino. Its converter, more than half of the time of importing it, waits until it is asked for."""
+    if "openvino" not in sys.modules:
+        with _without("openvino.tools.ovc"):
+            import openvino
+        openvino.__getattr__ = _late_converter
+    import openvino
+
+    return openvino
+
+
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Importing `module` raises ImportError, which openvino's own __init__ expects of an installation without it."""
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
+def _late_converter(name: str) -> Any:
+    """`openvino.convert_model` for whoever else uses openvino in this process."""
+    if name == "convert_model":
+        from openvino.tools.ovc import convert_model
+
+        return convert_model
+    raise AttributeError(f"module 'openvino' has no attribute {name!r}")

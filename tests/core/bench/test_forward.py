@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_plugins import install
+
+from cvp_core import create_model, save
+from cvp_core.bench import Row, Subject, backend_names, bench_training, find_subject
+from cvp_core.apart import call_apart
+from cvp_core.bench.plot import plot_rows
+from cvp_core.errors import ConfigError, UnknownNameError
+
+# Backends that answer with the plain model, with zeros, not at all, or need what nobody has.
+PLANTED = """
+import os, time
+from cvp_core import BackendSpec, hookimpl
+CVP_API = 1
+
+def spec(name, compiler="compile_plain", loader="load_plain", **rest):
+    return BackendSpec(name, name, f"{__name__}:{compiler}", loader=f"{__name__}:{loader}", **rest)
+
+@hookimpl
+def cvp_backends():
+    return [
+        spec("plain"), spec("zeros", loader="load_zeros"), spec("crashes", "crash"), spec("hangs", "hang"),
+        spec("raises", "fail"), spec("lacking", requires=("no_such_module",), extra="such-module"),
+    ]
+
+def compile_plain(model, job, folder):
+    import torch
+    torch.save(model, folder / "model.pt")
+
+def load_plain(folder, job):
+    import torch
+    model = torch.load(folder / "model.pt", weights_only=False)
+    def run(images):
+        with torch.inference_mode():
+            return model(torch.from_numpy(images)).numpy()
+    return run
+
+def load_zeros(folder, job):
+    plain = load_plain(folder, job)
+    return lambda images: plain(images) * 0
+
+def crash(model, job, folder):
+    os.abort()
+
+def hang(model, job, folder):
+    time.sleep(3600)
+
+def fail(model, job, folder):
+    raise ValueError("no such operation")
+"""
+
+RUN = """
+import json, sys
+from cvp_core.bench import bench_forward, find_subject
+names, precision, limit = sys.argv[1].split(","), sys.argv[2], float(sys.argv[3])
+rows = bench_forward(find_subject("linear"), names, precision, [2], threads=1, seconds=0.01, time_limit=limit)
+print(json.dumps([row.to_json() for row in rows]))
+"""
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """By backend, all measured in one run where the planted backends are installed."""
+    site = tmp_path_factory.mktemp("planted") / "site"
+    install(site, "cvp-planted", PLANTED)
+    path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH", ""))))
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "crashes,hangs,raises,lacking,zeros,plain,reference", "float32", "30"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {row["backend"]: row for row in json.loads(done.stdout)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["reference", "plain"])
+def test_a_row_has_figures(backend: str, rows: dict[str, Any]) -> None:
+    row = rows[backend]
+    assert row["error"] == ""
+    assert row["images_per_s"] == pytest.approx(2 * 1000 / row["latency_ms"])
+    assert row["p95_ms"] >= row["latency_ms"]
+    assert row["gflop_per_image"] == pytest.approx(2 * 7_840 / 1e9)  # LeCun et al. 1998: 784 x 10 connections
+
+
+@pytest.mark.slow
+def test_answers_are_compared_with_plain_pytorch(rows: dict[str, Any]) -> None:
+    assert rows["reference"]["parity"] is None
+    assert rows["plain"]["parity"]["logits"] < 1e-6
+    assert rows["plain"]["parity"]["fault"] == ""
+    assert "logits differ" in rows["zeros"]["parity"]["fault"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "backend, reason",
+    [
+        ("crashes", "SIGABRT"),
+        ("hangs", "no answer within 30 s"),
+        ("raises", "no such operation"),
+        ("lacking", "pip install 'such-module'"),
+    ],
+)
+def test_a_backend_that_fails_is_a_row_with_its_reason(backend: str, reason: str, rows: dict[str, Any]) -> None:
+    assert reason in rows[backend]["error"]
+    assert rows[backend]["images_per_s"] is None
+
+
+def test_what_happens_in_the_other_process_stays_there() -> None:
+    arguments = {"precisions": [], "device": "cpu", "threads": 1, "seconds": 0.001}
+    target = "cvp_core.bench.roofline:limits_here"
+    assert call_apart(target, {**arguments, "unknown": 1}, time_limit=60)["error"].startswith("TypeError")
+    assert call_apart(target, arguments, time_limit=0.01) == {"error": "gave no answer within 0.01 s"}
+    assert "cannot load" in call_apart("cvp_core.nothing:here", {}, time_limit=60)["error"]
+
+
+def test_names_are_models_or_weights_and_a_size_is_checked(tmp_path: Path) -> None:
+    assert find_subject("squeezenet1_1", (40, 48)).input_size == (3, 40, 48)
+    model = create_model("linear", num_classes=3)
+    save(tmp_path / "digits.safetensors", model, classes=("a", "b", "c"))
+    subject = find_subject(str(tmp_path / "digits.safetensors"))
+    assert (subject.label, subject.input_size) == ("digits", (1, 28, 28))
+    assert subject == Subject.from_json(json.loads(json.dumps(subject.to_json())))
+    assert subject.build().num_classes() == 3
+    assert find_subject("digits", weights_dir=tmp_path).weights == subject.weights
+    with pytest.raises(ConfigError, match="was trained for 28x28 pixels only"):
+        find_subject("digits", (32, 32), tmp_path)
+    with pytest.raises(ConfigError, match="at least 17x17 pixels, given 8x8"):
+        find_subject("squeezenet1_1", (8, 8))
+    with pytest.raises(UnknownNameError, match="Did you mean 'densenet121'"):
+        find_subject("densnet121")
+
+
+def test_backends_are_named_or_all_of_them() -> None:
+    assert backend_names(" openvino, reference,openvino") == ["openvino", "reference"]
+    assert backend_names("all")[0] == "reference"
+    assert {"eager", "onnxruntime", "openvino"} <= set(backend_names("all"))
+    with pytest.raises(UnknownNameError, match="Did you mean 'openvino'"):
+        backend_names("openvni")
+
+
+def test_training_steps_are_measured_in_both_layouts() -> None:
+    rows = list(bench_training(find_subject("linear"), "bfloat16", [2], threads=1, seconds=0.01))
+    assert [(row.backend, row.precision, row.channels_last) for row in rows] == [
+        ("eager", "bfloat16", False),
+        ("eager", "bfloat16", True),
+    ]
+    for row in rows:
+        assert row.error == ""
+        assert row.gflop_per_image == pytest.approx(6 * 7_840 / 1e9)
+    with pytest.raises(ConfigError, match="float32 and bfloat16"):
+        list(bench_training(find_subject("linear"), "float16", [2]))
+
+
+def test_chart_is_drawn_with_failed_and_wrong_rows(tmp_path: Path) -> None:
+    wrong = {"agreement": 0.1, "probability": 0.9, "logits": 1.0, "pictures": 8, "fault": "its logits differ"}
+    rows = [
+        Row("one", "reference", "float32", "cpu", 1, images_per_s=10.0, spread=0.1),
+        Row("one", "fast", "bfloat16", "cpu", 1, images_per_s=90.0, spread=0.2, parity=wrong),
+        Row("two", "fast", "bfloat16", "cpu", 16, error="crashed"),
+    ]
+    plot_rows(rows, "Forward pass", "a machine", tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_subject_is_built_the_same_each_time() -> None:
+    import torch
+
+    subject = find_subject("linear")
+    first, second = subject.build().state_dict(), subject.build().state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)

@@ -1,0 +1,121 @@
+"""Rewritten networks answer as before. Counts of norms follow from the papers' layers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cvp_core import create_model
+from cvp_core.blocks import Dense, NormActConv
+from cvp_core.compile.graph import DenseBuffer, ScaleShift, dense_buffers, fold_norms
+
+
+def randomised(name: str) -> nn.Module:
+    """With statistics as training leaves them: a norm that is the identity would hide a fault."""
+    torch.manual_seed(0)
+    net = create_model(name, num_classes=10).eval()
+    for norm in norms_of(net):
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.normal_(0, 0.1)
+        norm.running_var.uniform_(0.5, 1.5)
+    return net
+
+
+def norms_of(net: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def pictures(side: int = 64) -> Tensor:
+    return torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(1))
+
+
+def difference(before: Tensor, after: Tensor) -> float:
+    return float((before - after).abs().max() / (before.max() - before.min()))
+
+
+@pytest.mark.parametrize(
+    "name, left",
+    [
+        ("resnet18", 0),
+        ("mobilenet_v2", 0),
+        ("vgg11_bn", 0),
+        # of 121: 58 before a 1x1 convolution, 3 of transitions and the last one read a concatenation
+        ("densenet121", 62),
+        ("densenet_40_12", 39),  # no bottleneck: every norm reads a concatenation
+        ("dpn68", 27),  # of 72: the first of 22 blocks, those of 4 shortcuts and the last one
+    ],
+)
+@torch.inference_mode()
+def test_folded_network_gives_the_same_logits_with_the_norms_left_that_read_more(name: str, left: int) -> None:
+    net = randomised(name)
+    count = len(norms_of(net))
+    folded = fold_norms(net)
+    assert len(norms_of(folded)) == left
+    assert len(norms_of(net)) == count  # the given one is as it was
+    assert difference(net(pictures()), folded(pictures())) < 1e-4
+
+
+class Shared(nn.Module):
+    """One convolution's output read by its norm and by an addition."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 1)
+        self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        return y + self.norm(y)
+
+
+class Branching(nn.Module):
+    """torch.fx cannot follow a branch on a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unit = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.unit(x) if x.sum() > 0 else self.unit(-x)
+
+
+def test_norm_whose_input_others_read_stays() -> None:
+    assert len(norms_of(fold_norms(Shared().eval()))) == 1
+
+
+def test_network_that_cannot_be_traced_is_folded_part_by_part() -> None:
+    net = Branching().eval()
+    assert not norms_of(fold_norms(net))
+    torch.testing.assert_close(fold_norms(net)(pictures()), net(pictures()))
+
+
+def test_network_in_training_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match="training mode"):
+        fold_norms(Shared())
+
+
+@pytest.mark.parametrize("name, blocks", [("densenet121", 4), ("densenet_40_12", 3)])
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+@torch.inference_mode()
+def test_dense_paths_in_one_buffer_give_the_same_logits(name: str, blocks: int, form: torch.memory_format) -> None:
+    net = randomised(name).to(memory_format=form)  # type: ignore[call-overload]
+    buffered = dense_buffers(net)
+    assert sum(isinstance(module, DenseBuffer) for module in buffered.modules()) == blocks
+    images = pictures().to(memory_format=form)
+    # the norms are multiplied out in another order
+    assert difference(net(images), buffered(images)) < 1e-5
+
+
+@torch.inference_mode()
+def test_buffer_concatenates_in_the_order_of_the_paths() -> None:
+    paths = [Dense(nn.Conv2d(3, 2, 1)), Dense(nn.Conv2d(5, 4, 3, padding=1))]
+    torch.testing.assert_close(DenseBuffer(paths)(pictures(8)), nn.Sequential(*paths)(pictures(8)))
+
+
+@torch.inference_mode()
+def test_scale_and_shift_equal_the_norm() -> None:
+    norm = NormActConv(3, 4, 1).eval().norm
+    norm.running_mean, norm.running_var = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.1, 1.0, 4.0])
+    torch.testing.assert_close(ScaleShift(norm)(pictures(8)), norm(pictures(8)), rtol=1e-5, atol=1e-5)
