@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cvp_core import known
+
 # Before torch is imported: two test processes with two threads each would wait for one another.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,3 +19,9 @@ def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CVP_WEIGHTS", str(tmp_path / "weights"))
     for name in ("CVP_DATA", "CVP_STRICT"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _known_but_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A family that cvp knows and that no environment has."""
+    monkeypatch.setitem(known._PREFIXES, "cvp-absent", ("absentnet", "absent/"))

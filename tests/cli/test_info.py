@@ -68,8 +68,8 @@ def test_counts_follow_classes_channels_and_size(capsys: pytest.CaptureFixture[s
             "Error: no model or family 'densnet'. Did you mean 'densenet'? `cvp list-models` shows all.\n",
         ),
         (
-            ["efficientnet_b0"],
-            "Error: 'efficientnet_b0' is not installed. It comes with: pip install cvp-efficientnet",
+            ["absentnet_b0"],
+            "Error: 'absentnet_b0' is not installed. It comes with: pip install cvp-absent",
         ),
         (["cvp-densenet/densnet121"], "Did you mean 'cvp-densenet/densenet121'"),
         (["densenet", "--image-size", "16"], "needs pictures of at least 29x29 pixels, given 16x16"),

@@ -138,7 +138,7 @@ def test_predict_takes_files_globs_and_top_k_and_prints_a_table_or_csv(
     "arguments, message",
     [
         (["train", "linaer", "--data", "birds"], "Did you mean 'linear'"),
-        (["train", "efficientnet", "--data", "birds"], "pip install cvp-efficientnet"),
+        (["train", "absentnet", "--data", "birds"], "pip install cvp-absent"),
         (["train", "linear"], "--data is missing"),
         (["train", "linear", "--data", "brids"], "Did you mean 'birds'"),
         (["train", "linear", "--data", "/no/such/folder"], "/no/such/folder"),

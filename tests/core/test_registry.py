@@ -77,12 +77,12 @@ def test_collisions_lists_all_of_them() -> None:
         ("zzz", UnknownNameError, "no model or family 'zzz'. `cvp list-models` shows all."),
         ("", UnknownNameError, "no model or family ''"),
         (
-            "efficientnet",
+            "absentnet",
             NotInstalledError,
-            "'efficientnet' is not installed. It comes with: pip install cvp-efficientnet",
+            "'absentnet' is not installed. It comes with: pip install cvp-absent",
         ),
-        ("timm/dpn92", NotInstalledError, "pip install cvp-timm"),
-        ("cvp-vit/vit_b_16", NotInstalledError, "pip install cvp-vit"),
+        ("absent/dpn92", NotInstalledError, "pip install cvp-absent"),
+        ("cvp-absent/one", NotInstalledError, "pip install cvp-absent"),
     ],
 )
 def test_unknown_name_says_what_to_do(name: str, error: type[CvpError], text: str) -> None:

@@ -59,7 +59,7 @@ def test_macs_are_those_that_torchvision_publishes() -> None:
         assert row.macs / 1e9 == pytest.approx(weights.meta["_ops"], rel=0.02, abs=0.001), name
 
 
-@pytest.mark.parametrize("family", sorted(SMALLEST))
+@pytest.mark.parametrize("family", sorted(SMALLEST)[::4])  # the survey built all; this finds what has changed
 def test_costs_of_each_timm_family_are_those_of_the_model(family: str) -> None:
     name = SMALLEST[family]
     claim = find_model(f"timm/{name}")

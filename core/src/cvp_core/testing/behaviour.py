@@ -140,7 +140,7 @@ def gradients_reach_all(subject: Subject) -> None:
 
 def loss_falls(subject: Subject) -> None:
     """A small enough step against the gradient lowers the loss of a batch in training mode, dropout drawn alike."""
-    model = subject.copy()
+    model = subject.condensed()
     model.reset_head(4)
     model.train()
     images, labels = subject.pictures(4), torch.arange(4)
