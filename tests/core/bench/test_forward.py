@@ -11,8 +11,8 @@ import pytest
 from fake_plugins import install
 
 from cvp_core import create_model, save
-from cvp_core.bench import Row, Subject, backend_names, bench_training, find_subject
 from cvp_core.apart import call_apart
+from cvp_core.bench import Row, Subject, backend_names, bench_training, find_subject
 from cvp_core.bench.plot import plot_rows
 from cvp_core.errors import ConfigError, UnknownNameError
 
@@ -33,12 +33,12 @@ def cvp_backends():
     ]
 
 def compile_plain(model, job, folder):
-    import torch
-    torch.save(model, folder / "model.pt")
+    pass
 
 def load_plain(folder, job):
     import torch
-    model = torch.load(folder / "model.pt", weights_only=False)
+    from cvp_core.weights.format import load_model
+    model = load_model(folder.parent / "weights.safetensors")[0]
     def run(images):
         with torch.inference_mode():
             return model(torch.from_numpy(images)).numpy()

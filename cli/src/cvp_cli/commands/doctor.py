@@ -19,10 +19,7 @@ LIBRARIES = (
 )
 # What each is for: modules to import, and what pip installs.
 OPTIONAL = {
-    "artifacts for ONNX Runtime": (("onnxruntime", "onnx", "onnxscript"), "onnxruntime onnx onnxscript"),
-    "artifacts for OpenVINO (Intel CPUs)": (("openvino",), "openvino"),
-    "artifacts for TensorRT (NVIDIA GPUs)": (("tensorrt",), "tensorrt"),
-    "timm's models": (("timm", "cvp_timm"), "cvp-timm"),
+    "timm's models": (("timm", "cvp_timm"), "'cvp-timm[timm]'"),
     "torchvision's models": (("cvp_torchvision",), "cvp-torchvision"),
 }
 
@@ -153,11 +150,9 @@ def _missing() -> list[dict[str, str]]:
     from cvp_core.registry import backends
 
     wanted = dict(OPTIONAL)
-    known = {module for modules, _ in OPTIONAL.values() for module in modules}
     for claim in backends():
-        if not known.issuperset(claim.spec.requires):
-            packages = f"'{claim.spec.extra}'" if claim.spec.extra else " ".join(claim.spec.requires)
-            wanted[f"the backend {claim.spec.name}"] = (claim.spec.requires, packages)
+        packages = f"'{claim.spec.extra}'" if claim.spec.extra else " ".join(claim.spec.requires)
+        wanted[f"the backend {claim.spec.name}"] = (claim.spec.requires, packages)
     return [
         {"feature": feature, "missing": ", ".join(gone), "install": f"pip install {packages}"}
         for feature, (modules, packages) in wanted.items()

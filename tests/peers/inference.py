@@ -1,0 +1,215 @@
+"""The forward pass beside its peers: the same weights and pictures, each in a process of its own, in one run.
+
+    python tests/peers/inference.py [--models densenet121,resnet50] [--batches 1,16] [--skip inductor,aoti]
+
+Ours is what `cvp compile` keeps, once of float32 alone and once of all precisions. The peers are timm's own network
+eager, with channels last, compiled by torch.compile, frozen by torch.jit, and its plain export to ONNX Runtime and
+OpenVINO (float32 and bfloat16). Goals: ours at least 1.0 of the best float32 peer in float32, 1.8 of timm eager as the
+geometric mean, and with all precisions, at batch 16, 2.8 of the best float32 peer, 5.5 of timm eager and 1.1 of
+OpenVINO's plain bfloat16 export.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from cvp_core.apart import call_apart
+
+MODELS = {  # ours: timm's
+    "densenet121": "densenet121",
+    "resnet50": "resnet50",
+    "resnext50_32x4d": "resnext50_32x4d",
+    "dpn92": "dpn92",
+    "mobilenet_v2": "mobilenetv2_100",
+}
+PEERS = ("eager", "channels_last", "compile", "jit", "onnxruntime", "openvino", "openvino bfloat16")
+SIZE = (3, 224, 224)
+
+
+def prepare(model: str, folder: str, place: str) -> dict[str, Any]:
+    """timm's network with random norms, its weights as ours, pictures and eager logits, below `place`."""
+    import timm
+    import torch
+
+    import cvp_core
+    from cvp_core.compile.auto import sample_pictures
+
+    torch.manual_seed(0)
+    net = timm.create_model(MODELS[model]).eval()
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.8, 1.2)
+            torch.nn.init.uniform_(module.weight, 0.8, 1.2)
+    torch.save(net.state_dict(), Path(place) / "timm.pth")
+    ours = cvp_core.create_model(model).eval()
+    ours.load_state_dict(cvp_core.convert_state_dict(model, net.state_dict(), source="timm"))
+    cvp_core.save(Path(place) / "ours.safetensors", ours, classes=[str(index) for index in range(1000)])
+    pictures = sample_pictures(SIZE)
+    np.save(Path(place) / "pictures.npy", pictures)
+    with torch.inference_mode():
+        logits = torch.cat([net(part) for part in torch.from_numpy(pictures).split(8)]).numpy()
+    np.save(Path(place) / "reference.npy", logits)
+    return {}
+
+
+def peer(model: str, kind: str, batch: int, seconds: float, folder: str, place: str) -> dict[str, Any]:
+    """Images a second of one peer, and how far its logits are from eager's."""
+    import timm
+    import torch
+
+    from cvp_core.compile.parity import compare
+    from cvp_core.compile.timing import measure
+
+    warnings.simplefilter("ignore")
+    net = timm.create_model(MODELS[model]).eval()
+    net.load_state_dict(torch.load(Path(place) / "timm.pth", weights_only=True))
+    images = np.load(Path(place) / "pictures.npy")[:batch]
+    tensor = torch.from_numpy(images)
+    if kind in ("eager", "channels_last", "compile", "jit"):
+        if kind != "eager":
+            net, tensor = net.to(memory_format=torch.channels_last), tensor.to(memory_format=torch.channels_last)
+        if kind == "compile":
+            net = torch.compile(net)
+        if kind == "jit":
+            net = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, tensor)))
+
+        def run() -> np.ndarray:
+            with torch.inference_mode():
+                answer: np.ndarray = net(tensor).numpy()
+            return answer
+
+    elif kind == "onnxruntime":
+        import onnxruntime
+
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(net, (tensor,), str(path), dynamo=True, external_data=False, verbose=False)
+        session = onnxruntime.InferenceSession(path)
+        name = session.get_inputs()[0].name
+
+        def run() -> np.ndarray:
+            answer: np.ndarray = session.run(None, {name: images})[0]
+            return answer
+
+    else:
+        import openvino
+
+        converted = openvino.convert_model(net, example_input=tensor)
+        hint = "bf16" if kind.endswith("bfloat16") else "f32"
+        compiled = openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+
+        def run() -> np.ndarray:
+            answer: np.ndarray = compiled(images)[0]
+            return answer
+
+    logits = run().copy()
+    parity = compare(np.load(Path(place) / "reference.npy")[:batch], logits)
+    return {"images_per_s": batch / measure(run, seconds=seconds).p50, "logits": parity.logits}
+
+
+def ours(model: str, batch: int, seconds: float, skip: list[str], place: Path) -> dict[str, dict[str, Any]]:
+    """The trials of all backends, and the fastest that passes: of float32, and of all precisions."""
+    from cvp_core.compile import Job, candidates
+    from cvp_core.compile.auto import best
+    from cvp_core.compile.trial import run_trial
+
+    weights = place / "weights.safetensors"
+    if not weights.exists():
+        weights.symlink_to(place / "ours.safetensors")
+    trials = []
+    for candidate in candidates("auto", "auto", Job(SIZE, batch_size=batch))[0]:
+        if candidate.claim.spec.name in skip:
+            continue
+        trial = run_trial(
+            candidate,
+            Path(tempfile.mkdtemp(dir=place, prefix="payload-")),
+            weights=weights,
+            pictures=place / "pictures.npy",
+            reference=np.load(place / "reference.npy"),
+            seconds=seconds,
+        )
+        trials.append(trial)
+        print(f"    {trial.candidate.label:22} {trial.images_per_s:8.1f}  {trial.fault}", flush=True)
+    rows = {}
+    for name, kept in (
+        ("cvp float32", best([t for t in trials if t.candidate.job.precision == "float32"])),
+        ("cvp auto", best(trials)),
+    ):
+        assert kept.parity is not None
+        rows[name] = {
+            "images_per_s": kept.images_per_s,
+            "logits": kept.parity.logits,
+            "label": kept.candidate.label,
+        }
+    return rows
+
+
+def mean(ratios: list[float]) -> float:
+    """Geometric."""
+    return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else float("nan")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--batches", default="1,16")
+    parser.add_argument("--skip", default="", help="backends and peers to leave out")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    arguments = parser.parse_args()
+    skip = arguments.skip.split(",")
+    table: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
+    for model in arguments.models.split(","):
+        with tempfile.TemporaryDirectory() as name:
+            place = Path(name)
+            answer = call_apart("inference:prepare", {"model": model, "place": name}, time_limit=300)
+            if "error" in answer:
+                print(model, answer["error"])
+                continue
+            for batch in map(int, arguments.batches.split(",")):
+                print(f"{model}, batch {batch}", flush=True)
+                rows = {}
+                for kind in PEERS:
+                    if kind not in skip:
+                        request = {"model": model, "kind": kind, "batch": batch, "place": name}
+                        rows[kind] = call_apart(
+                            "inference:peer", {**request, "seconds": arguments.seconds}, time_limit=600
+                        )
+                rows |= ours(model, batch, arguments.seconds, skip, place)
+                table[model, batch] = rows
+                for kind, row in rows.items():
+                    if "error" in row:
+                        print(f"  {kind:20} {row['error']}")
+                    else:
+                        speed, label = f"{row['images_per_s']:8.1f} images/s", row.get("label", "")
+                        print(f"  {kind:20} {speed}  {row['logits']:.1e}  {label}")
+    peers32 = [kind for kind in PEERS if kind != "openvino bfloat16"]
+
+    def ratios(ours: str, theirs: list[str], batch: int | None) -> list[float]:
+        found = []
+        for (_, size), rows in table.items():
+            others = [rows[kind]["images_per_s"] for kind in theirs if "images_per_s" in rows.get(kind, {})]
+            if others and batch in (None, size):
+                found.append(rows[ours]["images_per_s"] / max(others))
+        return found
+
+    print(
+        "cvp float32 / best float32 peer, each row:", [f"{ratio:.2f}" for ratio in ratios("cvp float32", peers32, None)]
+    )
+    print(f"cvp float32 / timm eager: {mean(ratios('cvp float32', ['eager'], None)):.2f}")
+    print(f"batch 16, cvp auto / best float32 peer: {mean(ratios('cvp auto', peers32, 16)):.2f}")
+    print(f"batch 16, cvp auto / timm eager: {mean(ratios('cvp auto', ['eager'], 16)):.2f}")
+    print(f"batch 16, cvp auto / plain OpenVINO bfloat16: {mean(ratios('cvp auto', ['openvino bfloat16'], 16)):.2f}")
+
+
+if __name__ == "__main__":
+    main()
