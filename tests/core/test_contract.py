@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields
 import pytest
 
 import cvp_core
-from cvp_core import hookspecs, spec
+from cvp_core import foreign, hookspecs, spec
 
 
 def test_public_names_of_cvp_core() -> None:
@@ -33,6 +33,20 @@ def test_public_names_of_cvp_core() -> None:
         "save",
     ]
     assert all(hasattr(cvp_core, name) for name in cvp_core.__all__)
+
+
+def test_public_names_for_bridges() -> None:
+    assert sorted(foreign.__all__) == [
+        "ForeignClassifier",
+        "Row",
+        "Surveyed",
+        "convert",
+        "read_index",
+        "read_rows",
+        "survey",
+        "write_index",
+    ]
+    assert all(hasattr(foreign, name) for name in foreign.__all__)
 
 
 def test_api_version_and_entry_point_group() -> None:
@@ -72,7 +86,8 @@ def test_contract_fits_on_two_screens() -> None:
             "name summary opener",
             "classes image_size counts recipe licence url synthetic",
         ),
-        (spec.BackendSpec, "name summary compiler", "requires"),
+        (spec.Parts, "stem stages head classifiers features", "is_channels_last"),
+        (spec.BackendSpec, "name summary compiler", "requires loader precisions devices extra is_code is_native"),
         (spec.RecipeSpec, "name summary settings", "source"),
     ],
 )
