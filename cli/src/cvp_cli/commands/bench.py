@@ -91,8 +91,9 @@ def command(
     plot: Path | None,
     as_json: bool,
 ) -> int:
-    """Measure how fast MODELS run here: names, families, or trained weights.
+    """Measure how fast MODELS run here.
 
+    MODELS are names, families, or trained weights.
     Medians after warm-up, with their spread and their share of this machine's limit, a matrix product. Every
     backend's answers are compared with those of plain PyTorch in float32, the row `reference`.
 

@@ -58,8 +58,9 @@ def command(
     weights_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Compile MODEL_OR_CHECKPOINT by every backend that is installed and keep the fastest with the right answers.
+    """Make the fastest artifact with the right answers.
 
+    MODEL_OR_CHECKPOINT is compiled by every backend that is installed, and the fastest that is right is kept.
     Each candidate runs in a process of its own and is compared with the plain model in float32, on pictures of DATA
     if it is given. The artifact holds class names, preprocessing and weights; predict and evaluate take it.
 

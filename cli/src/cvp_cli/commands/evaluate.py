@@ -39,8 +39,9 @@ def command(
     fallback: bool,
     as_json: bool,
 ) -> None:
-    """Measure CHECKPOINT (a weights file, an artifact, or its name) on DATA; by default on what it was trained on.
+    """Measure CHECKPOINT on DATA.
 
+    CHECKPOINT is a weights file, an artifact, or its name. By default it is measured on what it was trained on.
     Where DATA has no split, the same validation pictures are taken as in training.
 
     \b

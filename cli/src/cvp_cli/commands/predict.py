@@ -41,8 +41,9 @@ def command(
     as_json: bool,
     as_csv: bool,
 ) -> int:
-    """Name what CHECKPOINT (a weights file, an artifact, or its name) sees in IMAGES: files, folders, globs.
+    """Name what CHECKPOINT sees in IMAGES.
 
+    CHECKPOINT is a weights file, an artifact, or its name; IMAGES are files, folders, globs.
     A picture that cannot be read gets a row that says why, and the exit code is then 2.
 
     \b
