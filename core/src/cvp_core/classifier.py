@@ -14,7 +14,7 @@ from .compile.artifact import is_artifact, open_artifact, verified_weights
 from .compile.parity import softmax
 from .data.image import open_image
 from .data.preprocess import normalise, resize_and_crop
-from .errors import ConfigError, ImageError, NotInstalledError, WeightsError
+from .errors import ConfigError, ImageError, UserError
 from .weights.header import Header
 from .weights.store import find_weights
 
@@ -134,7 +134,7 @@ def load(
     name = file.name.removesuffix(".cvp")
     try:
         run, manifest = open_artifact(file, trust=trust)
-    except (WeightsError, NotInstalledError):
+    except UserError:
         if not fallback:
             raise
         return _plain(verified_weights(file), name, device)

@@ -163,6 +163,17 @@ def test_a_changed_file_is_refused_by_name_and_the_fallback_runs(compiled: Calla
     assert cvp_core.load(folder, fallback=True).predict(np.zeros((28, 28), np.uint8))[0].error is None
 
 
+@pytest.mark.parametrize("name", ["weights.safetensors", "payload/added.bin"])
+def test_weights_that_were_changed_and_a_file_that_was_added_are_refused(
+    compiled: Callable[..., Path], name: str
+) -> None:
+    folder = compiled("right")
+    with (folder / name).open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(WeightsError, match=name):
+        open_artifact(folder)
+
+
 def edit(folder: Path, **changes: object) -> None:
     path = folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

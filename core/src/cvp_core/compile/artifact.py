@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..catalogue import Claim
-from ..errors import NotInstalledError, PluginError, WeightsError
+from ..errors import MachineError, NotInstalledError, WeightsError
 from ..machine import cpu_features
 from ..plugins import load_target
 from ..registry import backends
@@ -56,8 +56,8 @@ class Manifest:
     """What an artifact says of itself.
 
     parity, timing: as measured where it was compiled. needs: CPU features without which it does not run as
-    measured. versions: of cvp-core and of the libraries. files: SHA-256 by path below the folder. seal: shows that
-    this user's cvp wrote it.
+    measured. versions: of cvp-core and of the libraries. files: SHA-256 by path below the folder. seal: of
+    code alone, shows that this user's cvp wrote it.
     """
 
     header: Header
@@ -126,11 +126,11 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below the folder but the manifest and the caches that backends keep."""
+    """SHA-256 of every file below the folder but the manifest."""
     return {
         path.relative_to(folder).as_posix(): _sha256(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST and "cache" not in path.relative_to(folder).parts
+        if path.is_file() and path != folder / MANIFEST
     }
 
 
@@ -207,12 +207,14 @@ def _verify_files(folder: Path, manifest: Manifest) -> None:
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise WeightsError(f"{folder} is damaged: its manifest names {name}, which is outside of it")
-        if name == WEIGHTS:  # read, and verified, only by the fallback
-            continue
         if not path.is_file():
             raise WeightsError(f"{folder} is damaged: {name} is missing; compile it again")
         if _sha256(path) != digest:
             raise WeightsError(f"{folder} is damaged: {name} was changed since it was compiled; compile it again")
+    for path in (folder / WEIGHTS, *(folder / PAYLOAD).rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in manifest.files:
+            raise WeightsError(f"{folder} is damaged: its manifest does not name {name}; compile it again")
 
 
 def _verify_machine(folder: Path, manifest: Manifest) -> None:
@@ -276,4 +278,4 @@ def _key() -> bytes:
     except FileExistsError:
         return path.read_bytes()
     except OSError as error:
-        raise PluginError(f"cannot keep a key in {path}: {error.strerror or error}") from error
+        raise MachineError(f"cannot keep a key in {path}: {error.strerror or error}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -125,7 +124,7 @@ def compile_model(
         kept.payload.rename(whole / PAYLOAD)
         _finish(whole, header, kept)
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(folder / "replaced")  # removed with the folder, when the new one is in its place
         whole.rename(target)
     return kept, trials
 
@@ -183,4 +182,4 @@ def _finish(folder: Path, header: Header, kept: Trial) -> None:
         versions=library_versions(),
         files=digests(folder),
     )
-    write_manifest(folder, replace(manifest, seal=seal(manifest)))
+    write_manifest(folder, replace(manifest, seal=seal(manifest)) if spec.is_code else manifest)

@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from cvp_core.blocks import round_channels
+
 __all__ = ["Stage", "stage_layout"]
 
 
@@ -32,12 +34,6 @@ def stage_layout(depth: int, line: tuple[int, float, float], group_width: int) -
     stages: list[Stage] = []
     for width, blocks in Counter(widths).items():
         group = min(group_width, width)
-        fitted = _multiple(width, group)
+        fitted = round_channels(width, group)
         stages.append(Stage(blocks, fitted, fitted // group))
     return tuple(stages)
-
-
-def _multiple(width: int, group: int) -> int:
-    """The multiple of `group` nearest to `width`, or the next one where that is more than a tenth less."""
-    nearest = group * math.floor(width / group + 0.5)
-    return nearest if nearest >= 0.9 * width else nearest + group
