@@ -87,6 +87,8 @@ def test_table_names_what_was_kept_and_why(place: Path, tmp_path: Path, capsys: 
         (["nosuchnet"], "no model or family 'nosuchnet'"),
         (["linear", "--backend", "openvno"], "Did you mean 'openvino'"),
         (["linear", "--backend", "onnxruntime", "--precision", "bfloat16"], "does not compute in bfloat16"),
+        (["linear", "--precision", "int8"], "int8 costs accuracy"),
+        (["linear", "--max-drop", "1"], "--data DATA"),
         (["linear", "--batch-size", "0"], "neither a count of at least 1 nor 'dynamic'"),
         (["linear", "--device", "cuda:9"], "is not on this machine"),
         (["linear", "-o", "/dev/null/x.cvp", "--backend", "eager"], "cannot write"),

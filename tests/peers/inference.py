@@ -54,7 +54,7 @@ def prepare(model: str, folder: str, place: str) -> dict[str, Any]:
     torch.save(net.state_dict(), Path(place) / "timm.pth")
     ours = cvp_core.create_model(model).eval()
     ours.load_state_dict(cvp_core.convert_state_dict(model, net.state_dict(), source="timm"))
-    cvp_core.save(Path(place) / "ours.safetensors", ours, classes=[str(index) for index in range(1000)])
+    cvp_core.save(Path(place) / "weights.safetensors", ours, classes=[str(index) for index in range(1000)])
     pictures = sample_pictures(SIZE)
     np.save(Path(place) / "pictures.npy", pictures)
     with torch.inference_mode():
@@ -121,11 +121,10 @@ def ours(model: str, batch: int, seconds: float, skip: list[str], place: Path) -
     """The trials of all backends, and the fastest that passes: of float32, and of all precisions."""
     from cvp_core.compile import Job, candidates
     from cvp_core.compile.auto import best
-    from cvp_core.compile.trial import run_trial
+    from cvp_core.compile.trial import Exam, run_trial
 
-    weights = place / "weights.safetensors"
-    if not weights.exists():
-        weights.symlink_to(place / "ours.safetensors")
+    pictures = place / "pictures.npy"
+    exam = Exam(place / "weights.safetensors", pictures, np.load(place / "reference.npy"), calibration=pictures)
     trials = []
     for candidate in candidates("auto", "auto", Job(SIZE, batch_size=batch))[0]:
         if candidate.claim.spec.name in skip:
@@ -133,9 +132,7 @@ def ours(model: str, batch: int, seconds: float, skip: list[str], place: Path) -
         trial = run_trial(
             candidate,
             Path(tempfile.mkdtemp(dir=place, prefix="payload-")),
-            weights=weights,
-            pictures=place / "pictures.npy",
-            reference=np.load(place / "reference.npy"),
+            exam,
             seconds=seconds,
         )
         trials.append(trial)

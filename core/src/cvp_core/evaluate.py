@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
 
 from .classifier import Classifier
-from .data import DataSplits, ImageSet, with_validation
+from .data import DataSplits, ImageSet, normalise, with_validation
 from .data.loading import Loader, make_loader
 from .errors import ConfigError, DataError
+from .spec import Preprocess
 
-__all__ = ["Evaluation", "evaluate", "evaluate_loader", "pick_split"]
+__all__ = ["Evaluation", "draw", "evaluate", "evaluate_loader", "match_classes", "pick_split"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Evaluation:
 def evaluate_loader(
     model: Callable[[Tensor], Tensor],
     loader: Loader,
-    normalise: Callable[[Tensor], Tensor],
+    prepare: Callable[[Tensor], Tensor],
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Runs `model` over a loader's first epoch. `progress` is told the number of samples done.
@@ -50,7 +52,7 @@ def evaluate_loader(
     all_logits, all_labels = [], []
     done = 0
     for pixels, labels in loader.epoch(0):
-        all_logits.append(model(normalise(pixels)).float())
+        all_logits.append(model(prepare(pixels)).float())
         all_labels.append(labels)
         done += len(labels)
         if progress is not None:
@@ -92,6 +94,34 @@ def pick_split(splits: DataSplits, wanted: str, *, seed: int, val_fraction: floa
     return "val", splits.val
 
 
+def match_classes(classes: Sequence[str], known: Sequence[str], name: str) -> np.ndarray:
+    """For each of the data's classes, its index among those that the model `name` knows: int64 (classes).
+
+    Raises DataError where the data has a class that the model was not trained on.
+    """
+    own = {label: index for index, label in enumerate(known)}
+    unknown = [label for label in classes if label not in own]
+    if unknown:
+        raise DataError(
+            f"the data has {len(unknown)} classes that {name} was not trained on: {', '.join(unknown[:5])}; "
+            f"it knows {', '.join(known[:5])}{', …' if len(own) > 5 else ''}"
+        )
+    return np.array([own[label] for label in classes], dtype=np.int64)
+
+
+def draw(images: ImageSet, preprocess: Preprocess, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Up to `count` pictures in random order, always the same: float32 (N, C, H, W), normalised, and int64 labels (N).
+
+    Raises DataError where there is none or one cannot be read.
+    """
+    chosen = np.random.default_rng(seed).permutation(len(images))[:count]
+    if not len(chosen):
+        raise DataError("the data has no pictures here")
+    loader = make_loader(images.subset(chosen), preprocess, 64)
+    pictures = [normalise(pixels.numpy(), preprocess) for pixels, _ in loader.epoch(0)]
+    return np.ascontiguousarray(np.concatenate(pictures)), images.labels[chosen]
+
+
 def evaluate(
     classifier: Classifier,
     images: ImageSet,
@@ -105,16 +135,9 @@ def evaluate(
 
     Raises DataError where the data has a class that the classifier does not know.
     """
-    own = {name: index for index, name in enumerate(classifier.classes)}
-    unknown = [name for name in classes if name not in own]
-    if unknown:
-        raise DataError(
-            f"the data has {len(unknown)} classes that {classifier.name} was not trained on: {', '.join(unknown[:5])}; "
-            f"it knows {', '.join(classifier.classes[:5])}{', …' if len(own) > 5 else ''}"
-        )
+    mapping = match_classes(classes, classifier.classes, classifier.name)
     loader = make_loader(images, classifier.preprocess, batch_size, workers=workers)
-    mapping = torch.tensor([own[name] for name in classes])
-    relabelled = _Relabelled(loader, mapping)
+    relabelled = _Relabelled(loader, torch.from_numpy(mapping))
 
     def answer(pixels: Tensor) -> Tensor:
         return torch.from_numpy(classifier.answer(pixels.numpy()))

@@ -241,13 +241,15 @@ class DatasetSpec:
 class BackendSpec:
     """A way to run a model fast.
 
-    compiler: "package.module:function", function(model, job, folder) writes what it needs below `folder`, a Path.
-        model: an ImageClassifier in evaluation mode on the CPU; job: a cvp_core.compile.Job.
+    compiler: "package.module:function", function(model, job, folder, pictures) writes what it needs below `folder`, a
+        Path. model: an ImageClassifier in evaluation mode on the CPU; job: a cvp_core.compile.Job; pictures: float32
+        (N, channels, height, width), normalised, such as the model will get, for what has to be calibrated.
     requires: import modules without which it cannot work. extra: the pip requirement that brings them.
     loader: "package.module:function", function(folder, job) returns a function of a float32 NumPy array
         (N, channels, height, width) to float32 logits (N, classes). It should import torch only if it needs it.
     precisions: those it can compute in. devices: "cpu", "cuda".
     is_code: what the compiler writes is run as code when it is loaded. is_native: it is made for this CPU's features.
+    compile_requires: by precision, a module and its pip requirement that compiling for it needs besides.
     """
 
     name: str
@@ -260,12 +262,14 @@ class BackendSpec:
     extra: str = ""
     is_code: bool = False
     is_native: bool = False
+    compile_requires: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_name("backend", self.name)
         _check_target("compiler", self.compiler)
         if self.loader:
             _check_target("loader", self.loader)
+        object.__setattr__(self, "compile_requires", MappingProxyType(dict(self.compile_requires)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from fake_plugins import install
 
-from cvp_core import create_model, save
 from cvp_core.apart import call_apart
-from cvp_core.bench import Row, Subject, backend_names, bench_training, find_subject
+from cvp_core.bench import Row, backend_names, bench_training
 from cvp_core.bench.plot import plot_rows
 from cvp_core.errors import ConfigError, UnknownNameError
+from cvp_core.subject import find_subject
 
 # Backends that answer with the plain model, with zeros, not at all, or need what nobody has.
 PLANTED = """
@@ -32,7 +32,7 @@ def cvp_backends():
         spec("raises", "fail"), spec("lacking", requires=("no_such_module",), extra="such-module"),
     ]
 
-def compile_plain(model, job, folder):
+def compile_plain(model, job, folder, pictures):
     pass
 
 def load_plain(folder, job):
@@ -48,19 +48,20 @@ def load_zeros(folder, job):
     plain = load_plain(folder, job)
     return lambda images: plain(images) * 0
 
-def crash(model, job, folder):
+def crash(model, job, folder, pictures):
     os.abort()
 
-def hang(model, job, folder):
+def hang(model, job, folder, pictures):
     time.sleep(3600)
 
-def fail(model, job, folder):
+def fail(model, job, folder, pictures):
     raise ValueError("no such operation")
 """
 
 RUN = """
 import json, sys
-from cvp_core.bench import bench_forward, find_subject
+from cvp_core.bench import bench_forward
+from cvp_core.subject import find_subject
 names, precision, limit = sys.argv[1].split(","), sys.argv[2], float(sys.argv[3])
 rows = bench_forward(find_subject("linear"), names, precision, [2], threads=1, seconds=0.01, time_limit=limit)
 print(json.dumps([row.to_json() for row in rows]))
@@ -126,23 +127,6 @@ def test_what_happens_in_the_other_process_stays_there() -> None:
     assert "cannot load" in call_apart("cvp_core.nothing:here", {}, time_limit=60)["error"]
 
 
-def test_names_are_models_or_weights_and_a_size_is_checked(tmp_path: Path) -> None:
-    assert find_subject("squeezenet1_1", (40, 48)).input_size == (3, 40, 48)
-    model = create_model("linear", num_classes=3)
-    save(tmp_path / "digits.safetensors", model, classes=("a", "b", "c"))
-    subject = find_subject(str(tmp_path / "digits.safetensors"))
-    assert (subject.label, subject.input_size) == ("digits", (1, 28, 28))
-    assert subject == Subject.from_json(json.loads(json.dumps(subject.to_json())))
-    assert subject.build().num_classes() == 3
-    assert find_subject("digits", weights_dir=tmp_path).weights == subject.weights
-    with pytest.raises(ConfigError, match="was trained for 28x28 pixels only"):
-        find_subject("digits", (32, 32), tmp_path)
-    with pytest.raises(ConfigError, match="at least 17x17 pixels, given 8x8"):
-        find_subject("squeezenet1_1", (8, 8))
-    with pytest.raises(UnknownNameError, match="Did you mean 'densenet121'"):
-        find_subject("densnet121")
-
-
 def test_backends_are_named_or_all_of_them() -> None:
     assert backend_names(" openvino, reference,openvino") == ["openvino", "reference"]
     assert backend_names("all")[0] == "reference"
@@ -173,11 +157,3 @@ def test_chart_is_drawn_with_failed_and_wrong_rows(tmp_path: Path) -> None:
     ]
     plot_rows(rows, "Forward pass", "a machine", tmp_path / "chart.png")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_subject_is_built_the_same_each_time() -> None:
-    import torch
-
-    subject = find_subject("linear")
-    first, second = subject.build().state_dict(), subject.build().state_dict()
-    assert all(torch.equal(first[name], second[name]) for name in first)

@@ -8,14 +8,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from fake_plugins import install
 
 import cvp_core
 from cvp_core import registry
-from cvp_core.compile import Job, Trial, candidates, compile_model, open_artifact, read_manifest
+from cvp_core.compile import Job, Sample, Trial, candidates, compile_model, open_artifact, read_manifest
 from cvp_core.errors import ConfigError, MachineError, NotInstalledError, OutputError, WeightsError
 from cvp_core.weights.format import make_header
 
@@ -29,9 +31,11 @@ def cvp_backends():
     def spec(name, **more):
         return BackendSpec(name, name, f"cvp_fakes:{name}", loader="cvp_fakes:load", **more)
     return [spec("right"), spec("slow"), spec("wrong"), spec("crashing"), spec("hanging"), spec("failing"),
+            spec("coarse", precisions=("int8",)), spec("fine", precisions=("int8",)),
+            spec("quantising", precisions=("int8",), compile_requires={"int8": ("nosuchmodule", "cvp-such[int8]")}),
             spec("code", is_code=True), spec("native", is_native=True), spec("lacking", requires=("nosuchmodule",))]
 
-def right(model, job, folder, factor=1.0, pause=0.0):
+def right(model, job, folder, pictures, factor=1.0, pause=0.0):
     import json
     import numpy as np
     weight, bias = (value.detach().numpy() for value in model.parameters())
@@ -40,21 +44,28 @@ def right(model, job, folder, factor=1.0, pause=0.0):
 
 code = native = lacking = right
 
-def slow(model, job, folder):
-    right(model, job, folder, pause=0.02)
+def coarse(model, job, folder, pictures):
+    right(model, job, folder, pictures, factor=-1.0)
 
-def wrong(model, job, folder):
-    right(model, job, folder, factor=-1.0)
+def fine(model, job, folder, pictures):
+    assert len(pictures) == 7  # those to calibrate on
+    right(model, job, folder, pictures, factor=0.9)
 
-def crashing(model, job, folder):
+def slow(model, job, folder, pictures):
+    right(model, job, folder, pictures, pause=0.02)
+
+def wrong(model, job, folder, pictures):
+    right(model, job, folder, pictures, factor=-1.0)
+
+def crashing(model, job, folder, pictures):
     import os, signal
     os.kill(os.getpid(), signal.SIGSEGV)
 
-def hanging(model, job, folder):
+def hanging(model, job, folder, pictures):
     import time
     time.sleep(1000)
 
-def failing(model, job, folder):
+def failing(model, job, folder, pictures):
     raise RuntimeError("no such operation")
 
 def load(folder, job):
@@ -86,13 +97,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     registry.rediscover()
 
 
-def compile_linear(target: Path, *names: str, batch_size: int | None = 2, time_limit: float = 100.0) -> list[Trial]:
+def compile_linear(
+    target: Path,
+    *names: str,
+    batch_size: int | None = 2,
+    time_limit: float = 100.0,
+    precision: str = "float32",
+    **more: Any,
+) -> list[Trial]:
     """Compiles a fresh linear model by the fastest of these backends."""
+    torch.manual_seed(0)
     model = cvp_core.create_model("linear").eval()
     header = make_header(model, [str(index) for index in range(10)])
     job = Job(header.input_size, batch_size=batch_size)
-    trying = [candidate for name in names for candidate in candidates(name, "float32", job)[0]]
-    return compile_model(model, header, target, trying, seconds=0.05, time_limit=time_limit)[1]
+    trying = [candidate for name in names for candidate in candidates(name, precision, job, may_be_lossy=True)[0]]
+    return compile_model(model, header, target, trying, seconds=0.05, time_limit=time_limit, **more)[1]
 
 
 @pytest.fixture
@@ -119,6 +138,34 @@ def test_wrong_crashing_hanging_and_failing_backends_are_survived(tmp_path: Path
     assert "no such operation" in faults["failing"]
     assert faults["right"] == faults["slow"] == ""
     assert read_manifest(tmp_path / "l.cvp").backend == "cvp-fakes/right"
+
+
+def test_int8_is_judged_by_its_accuracy_on_labelled_pictures(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).normal(size=(70, 1, 28, 28)).astype(np.float32)
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        answers = cvp_core.create_model("linear").eval()(torch.from_numpy(pictures)).argmax(1).numpy()
+    answers[:7] = (answers[:7] + 1) % 10  # the model is right about 63 of 70
+    sample = Sample(pictures, pictures[:7], answers)
+    trials = compile_linear(tmp_path / "l.cvp", "coarse", "fine", precision="int8", sample=sample, max_drop=0.5)
+    coarse, fine = trials
+    assert "points of accuracy on 70 pictures; 0.5 are allowed" in coarse.fault
+    assert fine.fault == ""
+    assert fine.accuracy is not None
+    assert (fine.accuracy.plain, fine.accuracy.top1, fine.accuracy.drop) == (pytest.approx(0.9), pytest.approx(0.9), 0)
+    assert read_manifest(tmp_path / "l.cvp").parity["accuracy"]["pictures"] == 70
+
+
+def test_int8_needs_a_budget_and_auto_leaves_it_out_without_one() -> None:
+    job = Job((1, 28, 28))
+    with pytest.raises(ConfigError, match="--max-drop"):
+        candidates("fine", "int8", job)
+    assert "int8" not in {candidate.job.precision for candidate in candidates("auto", "auto", job)[0]}
+    found, left_out = candidates("auto", "auto", job, may_be_lossy=True)
+    assert "fine int8" in {candidate.label for candidate in found}
+    assert "quantising needs nosuchmodule for int8: pip install 'cvp-such[int8]'" in left_out
+    with pytest.raises(NotInstalledError, match="nosuchmodule for int8"):
+        candidates("quantising", "int8", job, may_be_lossy=True)
 
 
 def test_nothing_is_written_where_no_backend_is_right(tmp_path: Path) -> None:
@@ -229,7 +276,7 @@ def test_a_missing_library_is_named_with_its_pip_command() -> None:
 
 def test_a_precision_or_device_that_a_backend_lacks_is_refused() -> None:
     with pytest.raises(ConfigError, match="does not compute in int8"):
-        candidates("right", "int8", Job((3, 32, 32)))
+        candidates("right", "int8", Job((3, 32, 32)), may_be_lossy=True)
     with pytest.raises(ConfigError, match="does not run on cuda"):
         candidates("right", "float32", Job((3, 32, 32), device="cuda"))
 

@@ -13,6 +13,7 @@ import torch
 
 from cvp_core import create_model
 from cvp_core.compile import Job
+from cvp_core.compile.auto import sample_pictures
 from cvp_core.compile.backends import onnxruntime as backend
 from cvp_core.compile.parity import compare
 from cvp_core.errors import ConfigError
@@ -21,6 +22,8 @@ from cvp_core.network import ImageClassifier
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
+
+PICTURES = sample_pictures((3, 64, 64))
 
 LOAD = """
 import json, sys
@@ -55,7 +58,7 @@ def test_every_count_works_and_a_fresh_process_predicts_without_torch(
     model: ImageClassifier, images: np.ndarray, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     job = Job((3, 64, 64), batch_size=None, threads=1)
-    backend.compile(model, job, tmp_path)
+    backend.compile(model, job, tmp_path, PICTURES)
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]  # the weights are inside
     assert capfd.readouterr() == ("", "")
 
@@ -75,7 +78,7 @@ def test_a_fixed_batch_is_answered_whatever_the_layout_of_the_array(
     model: ImageClassifier, images: np.ndarray, tmp_path: Path
 ) -> None:
     job = Job((3, 64, 64), batch_size=2)
-    backend.compile(model, job, tmp_path)
+    backend.compile(model, job, tmp_path, PICTURES)
     mirrored = images[:2, :, :, ::-1]
     answers = backend.load(tmp_path, job)(mirrored)
     assert compare(eager(model, mirrored.copy()), answers).fault("float32") == ""
@@ -84,4 +87,4 @@ def test_a_fixed_batch_is_answered_whatever_the_layout_of_the_array(
 
 def test_another_precision_is_refused_by_name(model: ImageClassifier, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="float32 on a cpu, not in bfloat16"):
-        backend.compile(model, Job((3, 64, 64), precision="bfloat16"), tmp_path)
+        backend.compile(model, Job((3, 64, 64), precision="bfloat16"), tmp_path, PICTURES)

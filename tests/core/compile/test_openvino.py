@@ -13,6 +13,7 @@ import torch
 
 from cvp_core import create_model
 from cvp_core.compile import Job
+from cvp_core.compile.auto import sample_pictures
 from cvp_core.compile.backends import openvino as backend
 from cvp_core.compile.parity import compare
 from cvp_core.errors import ConfigError
@@ -20,6 +21,8 @@ from cvp_core.machine import cpu_features
 from cvp_core.network import ImageClassifier
 
 pytest.importorskip("openvino")
+
+PICTURES = sample_pictures((3, 64, 64))
 
 LOAD = """
 import json, sys
@@ -56,7 +59,7 @@ def test_every_count_works_and_a_fresh_process_predicts_without_torch(
     model: ImageClassifier, images: np.ndarray, tmp_path: Path
 ) -> None:
     job = Job((3, 64, 64), batch_size=None, threads=1)
-    backend.compile(model, job, tmp_path)
+    backend.compile(model, job, tmp_path, PICTURES)
     run = backend.load(tmp_path, job)
     for count in (1, 5):
         assert compare(eager(model, images[:count]), run(images[:count])).fault("float32") == ""
@@ -78,7 +81,7 @@ def test_every_way_to_split_a_batch_gives_the_same_answers_in_order(
     assert {(plan.piece, plan.streams) for plan in plans} == {(4, 1), (2, 2), (1, 2)}
     for plan in plans:
         monkeypatch.setattr(backend, "_fastest", lambda runners, job, plan=plan: plan)
-        backend.compile(model, job, tmp_path)
+        backend.compile(model, job, tmp_path, PICTURES)
         answers = backend.load(tmp_path, job)(images[:4])
         assert compare(eager(model, images[:4]), answers).fault("float32") == ""
 
@@ -87,7 +90,7 @@ def test_a_throughput_job_splits_any_count_over_its_threads(
     model: ImageClassifier, images: np.ndarray, tmp_path: Path
 ) -> None:
     job = Job((3, 64, 64), batch_size=None, threads=2, hint="throughput")
-    backend.compile(model, job, tmp_path)
+    backend.compile(model, job, tmp_path, PICTURES)
     run = backend.load(tmp_path, job)
     for count in (1, 5):
         assert compare(eager(model, images[:count]), run(images[:count])).fault("float32") == ""
@@ -95,7 +98,7 @@ def test_a_throughput_job_splits_any_count_over_its_threads(
 
 def test_a_blob_of_another_version_is_not_read(model: ImageClassifier, images: np.ndarray, tmp_path: Path) -> None:
     job = Job((3, 64, 64), batch_size=1)
-    backend.compile(model, job, tmp_path)
+    backend.compile(model, job, tmp_path, PICTURES)
     plan = json.loads((tmp_path / "plan.json").read_text())
     plan["made_for"][0] = "2020.1"
     (tmp_path / "plan.json").write_text(json.dumps(plan))
@@ -107,13 +110,24 @@ def test_a_blob_of_another_version_is_not_read(model: ImageClassifier, images: n
 @pytest.mark.skipif("amx_bf16" not in cpu_features(), reason="this processor has no fast bfloat16")
 def test_bfloat16_rounds_but_agrees(model: ImageClassifier, images: np.ndarray, tmp_path: Path) -> None:
     job = Job((3, 64, 64), precision="bfloat16", batch_size=None)
-    backend.compile(model, job, tmp_path)
+    backend.compile(model, job, tmp_path, PICTURES)
     parity = compare(eager(model, images), backend.load(tmp_path, job)(images))
     assert parity.fault("bfloat16") == ""
     assert parity.logits > 1e-4  # float32 would be nearer: it does compute in bfloat16
 
 
+def test_int8_rounds_what_it_was_calibrated_for(model: ImageClassifier, images: np.ndarray, tmp_path: Path) -> None:
+    pytest.importorskip("nncf")
+    job = Job((3, 64, 64), precision="int8", batch_size=None)
+    backend.compile(model, job, tmp_path, PICTURES)
+    # 8 bits: a weight has a quarter of its size, and a network of them is not the float32 one
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    assert weights < (tmp_path / "model.bin").stat().st_size < 1.2 * weights
+    parity = compare(eager(model, images), backend.load(tmp_path, job)(images))
+    assert 1e-3 < parity.logits < 0.3
+
+
 @pytest.mark.parametrize("wrong", [{"precision": "float16"}, {"device": "cuda"}])
 def test_what_it_cannot_do_is_refused(wrong: dict[str, str], model: ImageClassifier, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="openvino computes in float32, bfloat16 on a cpu"):
-        backend.compile(model, Job((3, 64, 64), **wrong), tmp_path)
+    with pytest.raises(ConfigError, match="openvino computes in float32, bfloat16, int8 on a cpu"):
+        backend.compile(model, Job((3, 64, 64), **wrong), tmp_path, PICTURES)

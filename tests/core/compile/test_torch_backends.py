@@ -34,7 +34,7 @@ def answers(net: ImageClassifier, backend: str, job: Job, folder: Path, images: 
     module = import_module(f"cvp_core.compile.backends.{backend}")
     save(folder / "weights.safetensors", net, classes=[str(index) for index in range(net.num_classes())])
     (folder / backend).mkdir()
-    module.compile(net, job, folder / backend)
+    module.compile(net, job, folder / backend, IMAGES)
     return module.load(folder / backend, job)(images)
 
 

@@ -107,7 +107,7 @@ def command(
     if plot is not None:
         _check_chart(plot)
 
-    from cvp_core.bench import backend_names, bench_forward, bench_training, find_subject, measure_limits
+    from cvp_core.bench import backend_names, bench_forward, bench_training, measure_limits
     from cvp_core.machine import (
         PRECISIONS,
         available_cpus,
@@ -116,6 +116,7 @@ def command(
         pick_device,
         pick_precision,
     )
+    from cvp_core.subject import find_subject
 
     from ..output import print_json
 

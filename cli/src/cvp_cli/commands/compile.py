@@ -9,13 +9,13 @@ import click
 from ..options import data_option, device_option, image_size_option, json_option, weights_dir_option
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cvp_core import ImageClassifier
-    from cvp_core.compile import Trial
+    from cvp_core.compile import Sample, Trial
+    from cvp_core.compile.parity import Accuracy
     from cvp_core.weights.header import Header
 
 __all__ = ["command"]
+
+JUDGED, CALIBRATED = 1000, 300  # pictures for int8
 
 
 class BatchSize(click.ParamType):
@@ -33,10 +33,16 @@ class BatchSize(click.ParamType):
 @click.argument("source", metavar="MODEL_OR_CHECKPOINT")
 @click.option("-o", "--output", type=click.Path(), help="The artifact's folder; otherwise NAME.cvp in the store.")
 @click.option("--backend", default="auto", show_default=True, help="auto tries all that are installed.")
-@click.option("--precision", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
+@click.option("--precision", default="auto", show_default=True, help="auto, float32, bfloat16, float16, int8.")
 @click.option("--batch-size", type=BatchSize(), default="1", show_default=True, help="Pictures at a time.")
 @click.option("--hint", type=click.Choice(["latency", "throughput"]), default="latency", show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="To compute with; otherwise as the backend likes.")
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(min=0, max=100),
+    metavar="POINTS",
+    help="Try int8 too, and allow it to lose this many percentage points of accuracy on DATA.",
+)
 @click.option("--time-limit", type=click.FloatRange(min=1), default=300, show_default=True, help="Seconds a candidate.")
 @image_size_option
 @data_option
@@ -51,6 +57,7 @@ def command(
     batch_size: int | str,
     hint: str,
     threads: int | None,
+    max_drop: float | None,
     time_limit: float,
     image_size: tuple[int, int] | None,
     data: str | None,
@@ -67,21 +74,30 @@ def command(
     \b
     cvp compile densenet121-birds
     cvp compile densenet121-birds --batch-size 16 --precision float32 -o birds.cvp
+    cvp compile densenet121-birds --data birds --max-drop 0.5
     """
     from pathlib import Path
 
     from cvp_core.compile import Job, candidates, compile_model
+    from cvp_core.compile.artifact import ARTIFACT_SUFFIX
     from cvp_core.machine import describe_device, pick_device
+    from cvp_core.subject import find_subject
     from cvp_core.weights.store import weights_dir as store_folder
 
     from ..output import format_percent, format_seconds, format_shape, format_size, print_facts, print_json, say
 
+    if max_drop is not None and data is None:
+        raise click.UsageError("--max-drop is counted on labelled pictures: --data DATA")
     chosen = pick_device(device)
-    model, header, name = _open(source, image_size, weights_dir)
+    subject = find_subject(source, image_size, weights_dir)
+    if not subject.weights:
+        say(f"warning: {subject.label} has random weights; compile a checkpoint for answers that mean something")
+    model, header = subject.open()
     count = None if batch_size == "dynamic" else int(batch_size)
     job = Job(header.input_size, batch_size=count, device=chosen, threads=threads, hint=hint)
-    trying, left_out = candidates(backend, precision, job)
-    target = Path(output).expanduser() if output else store_folder(weights_dir) / f"{name}.cvp"
+    trying, left_out = candidates(backend, precision, job, may_be_lossy=max_drop is not None)
+    file_name = subject.label.replace("/", "-") + ARTIFACT_SUFFIX
+    target = Path(output).expanduser() if output else store_folder(weights_dir) / file_name
 
     def show_facts(facts: dict[str, str]) -> None:
         if not as_json:
@@ -95,13 +111,14 @@ def command(
             "left out": "\n".join(left_out),
         }
     )
-    pictures = _pictures(data, header) if data else None
+    sample = _sample(data, header, max_drop is not None) if data else None
     kept, trials = compile_model(
         model,
         header,
         target,
         trying,
-        pictures=pictures,
+        sample=sample,
+        max_drop=max_drop,
         time_limit=time_limit,
         tell=lambda trial: say(
             f"tried  {trial.candidate.label}: {trial.fault or f'{trial.images_per_s:.1f} images/s'}"
@@ -115,67 +132,36 @@ def command(
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     times = f", {kept.images_per_s / plain.images_per_s:.1f} times eager float32" if plain else ""
     assert kept.parity is not None
+    budget = f", {max_drop:g} allowed" if max_drop is not None else ""
     click.echo()
     print_facts(
         {
             "keeps": f"{kept.candidate.label}{times}",
             "parity": f"{format_percent(kept.parity.agreement)} of {kept.parity.pictures} pictures named alike, "
             f"probabilities within {kept.parity.probability:.4f}",
+            "accuracy": f"{_accuracy(kept.accuracy)}{budget}" if kept.accuracy else "",
             "artifact": f"{target} ({format_size(size)}), loads in {format_seconds(kept.load_s)}",
-            "next": f"cvp predict {target if output else target.name.removesuffix('.cvp') + '.cvp'} photo.jpg",
+            "next": f"cvp predict {target if output else target.name} photo.jpg",
         }
     )
 
 
-def _open(
-    source: str, image_size: tuple[int, int] | None, weights_dir: str | None
-) -> tuple[ImageClassifier, Header, str]:
-    """The model of a checkpoint; or of a model's name, with random weights, for measuring."""
-    from cvp_core import create_model
-    from cvp_core.compile import is_artifact
-    from cvp_core.compile.artifact import verified_weights
-    from cvp_core.errors import ConfigError, UnknownNameError, WeightsError
-    from cvp_core.registry import find_model
-    from cvp_core.weights.format import load_model, make_header
-    from cvp_core.weights.store import find_weights
+def _sample(data: str, header: Header, is_judged: bool) -> Sample:
+    """Pictures of the data's test or validation split; to be judged by, more of them, and others to calibrate on."""
+    from cvp_core.compile import Sample
+    from cvp_core.compile.trial import COMPARED
+    from cvp_core.data import open_data
+    from cvp_core.evaluate import draw, match_classes, pick_split
 
-    from ..output import say
-
-    try:
-        path: Path = find_weights(source, weights_dir)
-    except WeightsError as error:
-        try:
-            claim = find_model(source)
-        except UnknownNameError as unknown:
-            raise WeightsError(f"{unknown} And {error}") from None
-        model = create_model(source, image_size=image_size)
-        spec = claim.spec
-        say(f"warning: {spec.name} has random weights; compile a checkpoint for answers that mean something")
-        names = [f"class {index}" for index in range(spec.num_classes)]
-        return model.eval(), make_header(model, names), spec.name.replace("/", "-")
-    if image_size is not None:
-        raise ConfigError("--image-size goes with a model's name; a checkpoint has its own")
-    if is_artifact(path):
-        path, name = verified_weights(path), path.name.removesuffix(".cvp")
-    else:
-        name = path.name.removesuffix(".safetensors")
-    return *load_model(path), name
-
-
-def _pictures(data: str, header: Header) -> Any:
-    """Normalised validation pictures of the data, 64 of them."""
-    import numpy as np
-
-    from cvp_core.data import normalise, open_data
-    from cvp_core.data.loading import make_loader
-    from cvp_core.errors import DataError
-    from cvp_core.evaluate import pick_split
-
-    _, images = pick_split(open_data(data), "auto", seed=0, val_fraction=0.2)
-    batches = [pixels.numpy() for pixels, _ in make_loader(images, header.preprocess, 64).epoch(0)][:1]
-    if not batches:
-        raise DataError(f"{data} has no pictures to compare answers on")
-    return np.ascontiguousarray(normalise(batches[0], header.preprocess))
+    splits = open_data(data)
+    judged, training = (pick_split(splits, name, seed=0, val_fraction=0.2)[1] for name in ("auto", "train"))
+    if not is_judged:
+        pictures = draw(judged, header.preprocess, COMPARED)[0]
+        return Sample(pictures, pictures)
+    mapping = match_classes(splits.classes, header.classes, header.model)
+    pictures, labels = draw(judged, header.preprocess, JUDGED)
+    calibration, _ = draw(training, header.preprocess, CALIBRATED)
+    return Sample(pictures, calibration, mapping[labels])
 
 
 def _print_trials(trials: list[Trial], kept: Trial) -> None:
@@ -196,11 +182,24 @@ def _print_trials(trials: list[Trial], kept: Trial) -> None:
                 f"{1000 * trial.timing.p95:.1f}",
                 f"{trial.images_per_s:.1f}",
                 f"{trial.memory_mb:.0f}",
-                trial.fault or f"ok: logits within {trial.parity.logits:.1e}",
+                trial.fault or _verdict(trial),
             )
         )
     columns = ("BACKEND", "PRECISION", "COMPILE", "p50 ms", "p95 ms", "IMAGES/S", "MB", "PARITY")
     print_table(columns, rows, right=("COMPILE", "p50 ms", "p95 ms", "IMAGES/S", "MB"))
+
+
+def _verdict(trial: Trial) -> str:
+    if trial.accuracy is not None:
+        return f"ok: {_accuracy(trial.accuracy)}"
+    return f"ok: logits within {trial.parity.logits:.1e}" if trial.parity else "ok"
+
+
+def _accuracy(accuracy: Accuracy) -> str:
+    from ..output import format_percent
+
+    lost = f"{accuracy.drop:.2f} points less than float32's {format_percent(accuracy.plain)}"
+    return f"{format_percent(accuracy.top1)} of {accuracy.pictures} pictures right, {lost}"
 
 
 def _document(trial: Trial) -> dict[str, Any]:
@@ -216,5 +215,6 @@ def _document(trial: Trial) -> dict[str, Any]:
         "images_per_s": trial.images_per_s if timing else None,
         "memory_mb": trial.memory_mb,
         "parity": parity.to_json() if parity else None,
+        "accuracy": trial.accuracy.to_json() if trial.accuracy else None,
         "fault": trial.fault,
     }

@@ -13,17 +13,14 @@ if TYPE_CHECKING:
     from .plot import plot_rows
     from .roofline import Limits, measure_limits
     from .row import Row
-    from .subject import Subject, find_subject
     from .training import bench_training
 
 __all__ = [
     "Limits",
     "Row",
-    "Subject",
     "backend_names",
     "bench_forward",
     "bench_training",
-    "find_subject",
     "measure_limits",
     "plot_rows",
 ]
@@ -31,11 +28,9 @@ __all__ = [
 _LAZY = {
     "Limits": "roofline",
     "Row": "row",
-    "Subject": "subject",
     "backend_names": "forward",
     "bench_forward": "forward",
     "bench_training": "training",
-    "find_subject": "subject",
     "measure_limits": "roofline",
     "plot_rows": "plot",
 }

@@ -16,11 +16,11 @@ from ..compile.artifact import WEIGHTS
 from ..compile.auto import PICTURES, Candidate, candidates, sample_pictures
 from ..compile.job import Job
 from ..compile.timing import measure
-from ..compile.trial import run_trial
+from ..compile.trial import Exam, run_trial
 from ..errors import CvpError, MachineError, UnknownNameError
 from ..registry import backends
+from ..subject import Subject
 from .row import Row
-from .subject import Subject
 
 __all__ = ["REFERENCE", "Prepared", "backend_names", "bench_forward", "prepare", "time_candidate", "time_reference"]
 
@@ -29,13 +29,11 @@ REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A model ready to be tried: its weights file, pictures, and their logits by eager float32 on the CPU."""
+    """A model ready to be tried, with what its candidates are asked."""
 
     subject: Subject
     folder: Path
-    weights: Path
-    pictures: Path
-    reference: np.ndarray
+    exam: Exam
     gflop_per_image: float
 
 
@@ -104,12 +102,11 @@ def prepare(subject: Subject, folder: Path, most: int, threads: int | None, time
     answer = call_apart("cvp_core.bench.forward:prepare_here", arguments, time_limit=time_limit, threads=threads)
     if "error" in answer:
         raise MachineError(f"{subject.label} cannot be run: {answer['error']}")
+    pictures = folder / "pictures.npy"
     return Prepared(
         subject,
         folder,
-        weights=folder / WEIGHTS,
-        pictures=folder / "pictures.npy",
-        reference=np.load(folder / "reference.npy"),
+        Exam(folder / WEIGHTS, pictures, np.load(folder / "reference.npy"), calibration=pictures),
         gflop_per_image=answer["gflop_per_image"],
     )
 
@@ -119,9 +116,7 @@ def time_candidate(model: Prepared, candidate: Candidate, seconds: float, time_l
     trial = run_trial(
         candidate,
         Path(tempfile.mkdtemp(dir=model.folder, prefix="payload-")),
-        weights=model.weights,
-        pictures=model.pictures,
-        reference=model.reference,
+        model.exam,
         seconds=seconds,
         time_limit=time_limit,
     )
@@ -143,8 +138,8 @@ def time_candidate(model: Prepared, candidate: Candidate, seconds: float, time_l
 def time_reference(model: Prepared, job: Job, seconds: float, time_limit: float) -> Row:
     """Eager float32 as it is: no folding, no other layout."""
     arguments = {
-        "weights": str(model.weights),
-        "pictures": str(model.pictures),
+        "weights": str(model.exam.weights),
+        "pictures": str(model.exam.pictures),
         "job": job.to_json(),
         "seconds": seconds,
     }

@@ -10,8 +10,8 @@ from typing import Any
 from ..apart import call_apart
 from ..errors import ConfigError, TrainingError
 from ..machine import cpu_features
+from ..subject import Subject
 from .row import Row
-from .subject import Subject
 
 __all__ = ["bench_training", "training_precisions"]
 

@@ -13,13 +13,14 @@ from .job import Job, Runner
 
 if TYPE_CHECKING:
     from .artifact import Manifest, is_artifact, open_artifact, read_manifest
-    from .auto import Candidate, Trial, candidates, compile_model
+    from .auto import Candidate, Sample, Trial, candidates, compile_model
 
 __all__ = [
     "Candidate",
     "Job",
     "Manifest",
     "Runner",
+    "Sample",
     "Trial",
     "candidates",
     "compile_model",
@@ -31,6 +32,7 @@ __all__ = [
 _LAZY = {
     "Candidate": "auto",
     "Manifest": "artifact",
+    "Sample": "auto",
     "Trial": "auto",
     "candidates": "auto",
     "compile_model": "auto",

@@ -33,6 +33,7 @@ from ..weights.header import Header
 from .job import Job, Runner
 
 __all__ = [
+    "ARTIFACT_SUFFIX",
     "MANIFEST",
     "PAYLOAD",
     "WEIGHTS",
@@ -46,7 +47,7 @@ __all__ = [
 
 FORMAT_VERSION = 1
 MANIFEST, WEIGHTS, PAYLOAD = "manifest.json", "weights.safetensors", "payload"
-SUFFIX = ".cvp"
+ARTIFACT_SUFFIX = ".cvp"
 # Of these libraries another minor release may read what was written differently.
 LIBRARIES = ("torch", "onnxruntime", "openvino")
 
@@ -249,6 +250,16 @@ def missing_modules(spec: BackendSpec, to_run: bool = False) -> list[str]:
 
     needed = spec.requires[:1] if to_run else spec.requires
     return [name for name in needed if find_spec(name) is None]
+
+
+def missing_to_compile(spec: BackendSpec, precision: str) -> str:
+    """What compiling for this precision needs besides and is not installed, with its pip command; "" if nothing."""
+    from importlib.util import find_spec
+
+    module, requirement = spec.compile_requires.get(precision, ("", ""))
+    if not module or find_spec(module) is not None:
+        return ""
+    return f"{spec.name} needs {module} for {precision}: pip install '{requirement}'"
 
 
 def _release(number: str) -> tuple[int, ...]:

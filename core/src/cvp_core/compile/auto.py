@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,54 +23,79 @@ from .artifact import (
     is_artifact,
     library_versions,
     missing_modules,
+    missing_to_compile,
     seal,
     write_manifest,
 )
 from .job import Job
-from .trial import Candidate, Trial, run_trial
+from .parity import LOSSY
+from .trial import COMPARED, Candidate, Exam, Trial, run_trial
 
-__all__ = ["Candidate", "Trial", "best", "candidates", "compile_model", "sample_pictures"]
+__all__ = ["Candidate", "Sample", "Trial", "best", "candidates", "compile_model", "sample_pictures"]
 
 PICTURES = 32
 
 
-def candidates(backend: str, precision: str, job: Job) -> tuple[list[Candidate], list[str]]:
+@dataclass(frozen=True)
+class Sample:
+    """Pictures such as the model will get, float32 (N, channels, height, width), normalised.
+
+    pictures: answers are compared on the first of them. calibration: others, on which a compiler measures what it
+    rounds. labels: int64 (N) of `pictures`, classes by index; None where nobody knows them.
+    """
+
+    pictures: np.ndarray
+    calibration: np.ndarray
+    labels: np.ndarray | None = None
+
+
+def candidates(
+    backend: str, precision: str, job: Job, *, may_be_lossy: bool = False
+) -> tuple[list[Candidate], list[str]]:
     """What to try for this job, and a line for each backend that is left out.
 
     backend: a name, or "auto" for all that are installed. precision: one, or "auto" for float32 and what this machine
-    is fast at. Raises UnknownNameError, NotInstalledError for a named backend without its library, ConfigError for a
-    precision or device that it does not have.
+    is fast at; may_be_lossy: and int8. Raises UnknownNameError, NotInstalledError for a named backend without its
+    library, ConfigError for a precision or device that it does not have, and for a lossy one that may not be.
     """
+    if precision in LOSSY and not may_be_lossy:
+        raise ConfigError(
+            f"{precision} costs accuracy: say how many percentage points, and on which pictures they are counted, "
+            "such as --max-drop 0.5 --data DATA"
+        )
     chosen = sorted(backends(), key=lambda claim: claim.spec.name) if backend == "auto" else [backends().get(backend)]
+    kind = job.device.partition(":")[0]
+    wanted = _precisions(kind, may_be_lossy) if precision == "auto" else (precision,)
     found: list[Candidate] = []
     left_out: list[str] = []
     for claim in chosen:
         spec = claim.spec
-        missing = missing_modules(spec)
-        kind = job.device.partition(":")[0]
-        wanted = _precisions(kind) if precision == "auto" else (precision,)
         fitting = [name for name in wanted if name in spec.precisions]
+        lacking = [name for name in fitting if missing_to_compile(spec, name)]
+        missing = missing_modules(spec)
         if missing:
-            reason = f"{spec.name} needs {' and '.join(missing)}: pip install '{spec.extra or missing[0]}'"
+            reasons = [f"{spec.name} needs {' and '.join(missing)}: pip install '{spec.extra or missing[0]}'"]
         elif kind not in spec.devices:
-            reason = f"{spec.name} does not run on {kind}, only on {', '.join(spec.devices)}"
+            reasons = [f"{spec.name} does not run on {kind}, only on {', '.join(spec.devices)}"]
         elif not fitting:
-            reason = f"{spec.name} does not compute in {precision}, only in {', '.join(spec.precisions)}"
+            reasons = [f"{spec.name} does not compute in {precision}, only in {', '.join(spec.precisions)}"]
         else:
+            reasons = [missing_to_compile(spec, name) for name in lacking]
+            fitting = [name for name in fitting if name not in lacking]
             found += [Candidate(claim, replace(job, precision=name)) for name in fitting]
-            continue
-        if backend != "auto":
-            raise NotInstalledError(reason) if missing else ConfigError(reason)
-        left_out.append(reason)
+        if reasons and backend != "auto" and not found:
+            raise NotInstalledError(reasons[0]) if missing or lacking else ConfigError(reasons[0])
+        left_out += reasons
     if not found:
         raise ConfigError(f"no backend computes in {precision} on {job.device}: {'; '.join(left_out)}")
     return found, left_out
 
 
-def _precisions(device: str) -> tuple[str, ...]:
-    if device == "cpu":
-        return ("float32", "bfloat16") if cpu_features() & {"amx_bf16", "avx512_bf16"} else ("float32",)
-    return ("float32", "bfloat16", "float16")
+def _precisions(device: str, may_be_lossy: bool) -> tuple[str, ...]:
+    if device != "cpu":
+        return ("float32", "bfloat16", "float16")
+    has_bfloat16 = bool(cpu_features() & {"amx_bf16", "avx512_bf16"})
+    return ("float32", *["bfloat16"] * has_bfloat16, *["int8"] * may_be_lossy)
 
 
 def compile_model(
@@ -79,21 +104,26 @@ def compile_model(
     target: Path,
     trying: Sequence[Candidate],
     *,
-    pictures: np.ndarray | None = None,
+    sample: Sample | None = None,
+    max_drop: float | None = None,
     seconds: float = 2.0,
     time_limit: float = 300.0,
     tell: Callable[[Trial], None] = lambda trial: None,
 ) -> tuple[Trial, list[Trial]]:
     """Tries all candidates, writes the fastest that passes to the folder `target`; returns it and all trials.
 
-    pictures: float32 (N, channels, height, width), normalised, on which the answers are compared; made up if None.
-    tell: is told each trial when it is done. Raises MachineError where none passes, OutputError for a target that
-    cannot be written. An artifact that is there is replaced when the new one is whole.
+    sample: on which the answers are compared; made up if None. max_drop: percentage points of accuracy that a lossy
+    precision may cost on the sample. tell: is told each trial when it is done. Raises MachineError where none passes,
+    OutputError for a target that cannot be written. An artifact that is there is replaced when the new one is whole.
     """
     if target.exists() and not is_artifact(target):
         raise OutputError(f"{target} is there and is no artifact of cvp; give another -o")
-    size = trying[0].job.input_size
-    inputs = sample_pictures(size) if pictures is None else pictures
+    if sample is None:
+        made_up = sample_pictures(trying[0].job.input_size)
+        sample = Sample(made_up, made_up)
+    is_judged = any(candidate.job.precision in LOSSY for candidate in trying)
+    if is_judged and (sample.labels is None or max_drop is None):
+        raise ConfigError("a lossy precision is judged on labelled pictures, within a budget: sample and max_drop")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         work = tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
@@ -102,16 +132,22 @@ def compile_model(
     with work as name:
         folder = Path(name)
         save_tensors(folder / WEIGHTS, model.state_dict(), header)
-        np.save(folder / "pictures.npy", inputs)
-        reference = _eager(model, inputs)
+        exam = Exam(
+            weights=folder / WEIGHTS,
+            pictures=folder / "pictures.npy",
+            reference=_eager(model, sample.pictures if is_judged else sample.pictures[:COMPARED]),
+            calibration=folder / "calibration.npy",
+            labels=sample.labels,
+            max_drop=max_drop,
+        )
+        np.save(exam.pictures, sample.pictures)
+        np.save(exam.calibration, sample.calibration)
         trials = []
         for number, candidate in enumerate(trying):
             trial = run_trial(
                 candidate,
                 folder / f"payload{number}",
-                weights=folder / WEIGHTS,
-                pictures=folder / "pictures.npy",
-                reference=reference,
+                exam,
                 seconds=seconds,
                 time_limit=time_limit,
             )
@@ -175,7 +211,10 @@ def _finish(folder: Path, header: Header, kept: Trial) -> None:
         header=header,
         backend=f"{kept.candidate.claim.plugin.distribution}/{spec.name}",
         job=job,
-        parity=kept.parity.to_json() if kept.parity else {},
+        parity={
+            **(kept.parity.to_json() if kept.parity else {}),
+            **({"accuracy": kept.accuracy.to_json()} if kept.accuracy else {}),
+        },
         timing=kept.timing.to_json() if kept.timing else {},
         needs=needs,
         arch=platform.machine(),

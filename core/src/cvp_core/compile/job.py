@@ -19,7 +19,8 @@ Runner = Callable[["np.ndarray"], "np.ndarray"]
 class Job:
     """How a compiled model will be used.
 
-    input_size: (channels, height, width). batch_size: pictures at a time; None where every count must work.
+    input_size: (channels, height, width). precision: float32, bfloat16, float16 or int8.
+    batch_size: pictures at a time; None where every count must work.
     threads: to compute with; None leaves it to the backend. hint: "latency" of one batch or "throughput" of many.
     """
 

@@ -14,13 +14,15 @@ from ..apart import call_apart
 from ..catalogue import Claim
 from ..spec import BackendSpec
 from .job import Job
-from .parity import Parity, compare
+from .parity import LOSSY, Accuracy, Parity, compare
 from .timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Candidate", "Trial", "compile_here", "run_here", "run_trial"]
+__all__ = ["COMPARED", "Candidate", "Exam", "Trial", "compile_here", "run_here", "run_trial"]
+
+COMPARED = 64  # pictures on which answers are compared; those that are judged by labels answer all
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,29 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Exam:
+    """What a candidate is given and asked.
+
+    weights: file of the model; payloads have to lie beside it, as in an artifact. pictures, calibration: .npy files,
+    float32 (N, channels, height, width), normalised; to compare answers on, and for compilers. reference: eager
+    float32's logits (N, classes) of `pictures`. labels: int64 (N) of them, None where nobody knows them.
+    max_drop: percentage points of accuracy that a lossy precision may cost.
+    """
+
+    weights: Path
+    pictures: Path
+    reference: np.ndarray
+    calibration: Path
+    labels: np.ndarray | None = None
+    max_drop: float | None = None
+
+
+@dataclass(frozen=True)
 class Trial:
-    """What came of a candidate. fault: why it is out; "" for one that passed. Seconds for compiling and loading."""
+    """What came of a candidate. fault: why it is out; "" for one that passed. Seconds for compiling and loading.
+
+    accuracy: of a lossy precision alone.
+    """
 
     candidate: Candidate
     payload: Path
@@ -51,6 +74,7 @@ class Trial:
     memory_mb: float = 0.0
     timing: Timing | None = None
     parity: Parity | None = None
+    accuracy: Accuracy | None = None
 
     @property
     def images_per_s(self) -> float:
@@ -60,50 +84,62 @@ class Trial:
 def run_trial(
     candidate: Candidate,
     payload: Path,
+    exam: Exam,
     *,
-    weights: Path,
-    pictures: Path,
-    reference: np.ndarray,
     seconds: float = 2.0,
     time_limit: float = 300.0,
 ) -> Trial:
-    """Compiles to the empty folder `payload`, runs, compares with the `reference` logits.
+    """Compiles to the empty folder `payload`, runs, compares with eager float32's answers.
 
-    weights: of the model; they have to lie beside `payload`, as in an artifact. pictures: a .npy file (N, channels,
-    height, width). time_limit: seconds for each of compiling and running. A crash or a hang is a fault like others.
+    time_limit: seconds for each of compiling and running. A crash or a hang is a fault like others.
+    Raises ValueError for a lossy precision without labels or budget.
     """
-    payload.mkdir(exist_ok=True)
     job = candidate.job
+    is_lossy = job.precision in LOSSY
+    if is_lossy and (exam.labels is None or exam.max_drop is None):
+        raise ValueError(f"{job.precision} is judged by labelled pictures and a budget")
+    payload.mkdir(exist_ok=True)
+    reference = exam.reference if is_lossy else exam.reference[:COMPARED]
     arguments = {"backend": candidate.backend, "job": job.to_json(), "payload": str(payload)}
 
     def apart(function: str, **more: Any) -> Mapping[str, Any]:
         target = f"cvp_core.compile.trial:{function}"
         return call_apart(target, {**arguments, **more}, time_limit=time_limit, threads=job.threads)
 
-    compiled = apart("compile_here", weights=str(weights))
+    compiled = apart("compile_here", weights=str(exam.weights), calibration=str(exam.calibration))
     if "error" in compiled:
         return Trial(candidate, payload, f"compiling: {compiled['error']}")
     logits = payload.with_name(f"{payload.name}-logits.npy")
-    found = apart("run_here", pictures=str(pictures), seconds=seconds, logits=str(logits))
+    asked = {"pictures": str(exam.pictures), "count": len(reference), "seconds": seconds}
+    found = apart("run_here", **asked, logits=str(logits))
     if "error" in found:
         return Trial(candidate, payload, f"running: {found['error']}", compiled["seconds"])
+    answers = np.load(logits)
     try:
-        parity = compare(reference, np.load(logits))
+        parity = compare(reference, answers)
     except ValueError as error:
         return Trial(candidate, payload, str(error), compiled["seconds"])
+    accuracy = None
+    fault = parity.fault(job.precision)
+    if is_lossy and exam.labels is not None and exam.max_drop is not None:
+        accuracy = Accuracy.of(reference, answers, exam.labels)
+        fault = fault or accuracy.fault(exam.max_drop)
     return Trial(
         candidate,
         payload,
-        parity.fault(job.precision),
+        fault,
         compile_s=compiled["seconds"],
         load_s=found["seconds"],
         memory_mb=found["memory_mb"],
         timing=Timing(**found["timing"]),
         parity=parity,
+        accuracy=accuracy,
     )
 
 
-def compile_here(backend: str, job: dict[str, Any], payload: str, weights: str, folder: str) -> dict[str, Any]:
+def compile_here(
+    backend: str, job: dict[str, Any], payload: str, weights: str, calibration: str, folder: str
+) -> dict[str, Any]:
     """Compiles in this process; returns the seconds that it took."""
     from ..plugins import load_target
     from ..registry import backends
@@ -112,14 +148,15 @@ def compile_here(backend: str, job: dict[str, Any], payload: str, weights: str, 
     claim = backends().get(backend)
     began = time.perf_counter()
     model, _ = load_model(Path(weights))
-    load_target(claim.spec.compiler, claim.plugin.label)(model, Job.from_json(job), Path(payload))
+    pictures = np.load(calibration, mmap_mode="r")
+    load_target(claim.spec.compiler, claim.plugin.label)(model, Job.from_json(job), Path(payload), pictures)
     return {"seconds": time.perf_counter() - began}
 
 
 def run_here(
-    backend: str, job: dict[str, Any], payload: str, pictures: str, seconds: float, logits: str, folder: str
+    backend: str, job: dict[str, Any], payload: str, pictures: str, count: int, seconds: float, logits: str, folder: str
 ) -> dict[str, Any]:
-    """Loads as a later process will, times a batch, answers the pictures; imports torch only if the backend does."""
+    """Loads as a later process will, times a batch, answers the first `count` pictures; imports torch if it must."""
     from ..registry import backends
     from .artifact import load_payload
     from .timing import measure
@@ -127,9 +164,8 @@ def run_here(
     asked = Job.from_json(job)
     began = time.perf_counter()
     run = load_payload(backends().get(backend), Path(payload), asked)
-    images = np.load(pictures)
-    count = asked.batch_size or 1
-    batch = np.ascontiguousarray(images[np.arange(count) % len(images)])
+    images = np.load(pictures, mmap_mode="r")[:count]
+    batch = np.ascontiguousarray(images[np.arange(asked.batch_size or 1) % len(images)])
     run(batch)
     loaded = time.perf_counter() - began
     timing = measure(lambda: run(batch), seconds=seconds)

@@ -45,7 +45,10 @@ def find_weights(name: str | Path, folder: str | Path | None = None) -> Path:
         return stored
     if (store / str(name) / ARTIFACT_MARK).is_file():
         return store / str(name)
-    names = sorted(file.name.removesuffix(SUFFIX) for file in store.glob(f"*{SUFFIX}"))
+    names = sorted(
+        [file.name.removesuffix(SUFFIX) for file in store.glob(f"*{SUFFIX}")]
+        + [mark.parent.name for mark in store.glob(f"*/{ARTIFACT_MARK}")]
+    )
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     near = near or [other for other in names if other.startswith(str(name))][:3]
     if near:

@@ -58,7 +58,8 @@ SPECS = (
         f"{_HERE}.openvino:compile",
         requires=("openvino",),
         loader=f"{_HERE}.openvino:load",
-        precisions=("float32", "bfloat16"),
+        precisions=("float32", "bfloat16", "int8"),
         extra="cvp-core[openvino]",
+        compile_requires={"int8": ("nncf", "cvp-core[int8]")},
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,7 +16,7 @@ __all__ = ["compile", "load"]
 FILE = "model.pt2"
 
 
-def compile(model: nn.Module, job: Job, folder: Path) -> None:
+def compile(model: nn.Module, job: Job, folder: Path, pictures: np.ndarray) -> None:
     """Writes model.pt2. Needs a C++ compiler. Raises ConfigError for a job that torch cannot do here."""
     from torch._inductor import aoti_compile_and_package
 

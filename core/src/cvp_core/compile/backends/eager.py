@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from torch import nn
 
 from ..graph import dense_buffers
@@ -13,7 +14,7 @@ from ..torch_runner import load_ready, ready, to_runner
 __all__ = ["compile", "load"]
 
 
-def compile(model: nn.Module, job: Job, folder: Path) -> None:
+def compile(model: nn.Module, job: Job, folder: Path, pictures: np.ndarray) -> None:
     """Writes nothing; the weights lie beside `folder`. Raises ConfigError for a job that torch cannot do here."""
     ready(model, job)
 

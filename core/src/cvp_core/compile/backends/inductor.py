@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,7 +15,7 @@ from ..torch_runner import device_of, examples, load_ready, ready, to_runner
 __all__ = ["compile", "load"]
 
 
-def compile(model: nn.Module, job: Job, folder: Path) -> None:
+def compile(model: nn.Module, job: Job, folder: Path, pictures: np.ndarray) -> None:
     """Compiles to fill the cache; writes nothing below `folder`. Raises ConfigError for a job not possible here."""
     _compiled(ready(model, job), job)
 

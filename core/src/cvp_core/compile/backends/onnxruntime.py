@@ -18,7 +18,7 @@ __all__ = ["compile", "load"]
 _FILE = "model.onnx"
 
 
-def compile(model: ImageClassifier, job: Job, folder: Path) -> None:
+def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray) -> None:
     """Writes `model.onnx`, weights inside: image (N, channels, height, width) to logits (N, classes), both float32.
 
     Raises ConfigError for another precision or device.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.jit._trace import TracerWarning
@@ -19,7 +20,7 @@ __all__ = ["compile", "load"]
 FILE = "model.ts"
 
 
-def compile(model: nn.Module, job: Job, folder: Path) -> None:
+def compile(model: nn.Module, job: Job, folder: Path, pictures: np.ndarray) -> None:
     """Writes model.ts, traced at the job's batch. Raises ConfigError for a job that torch cannot do here."""
     net = ready(model, job)
     with _quiet(), torch.inference_mode():
