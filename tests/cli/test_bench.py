@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 
 from cvp_cli.main import main
+from cvp_core.bench import Limits
 
 QUICK = ("--seconds", "0.01", "--threads", "1")
+
+
+@pytest.fixture
+def known_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a machine that is measured already; the first test measures this one."""
+    limits = Limits({"float32": 100.0, "bfloat16": 200.0}, 10.0, "cpu", 1)
+    monkeypatch.setattr("cvp_core.bench.roofline.measure_limits", lambda *args, **more: limits)
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
@@ -34,6 +42,7 @@ def test_json_is_a_list_of_rows_and_the_chart_is_drawn(tmp_path: Path, capsys: p
     assert str(chart) in err
 
 
+@pytest.mark.usefixtures("known_limits")
 def test_screen_names_machine_rows_and_limits(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "linear", "--backends", "reference", "--batch-size", "2", *QUICK)
     assert code == 0
@@ -42,10 +51,11 @@ def test_screen_names_machine_rows_and_limits(capsys: pytest.CaptureFixture[str]
     columns = ["MODEL", "BACKEND", "PRECISION", "BATCH", "IMAGES/S", "p50", "p95", "SPREAD", "OF GEMM", "PARITY"]
     assert lines[2].split() == " ".join(columns).split()
     assert lines[3].split()[:4] == ["linear", "reference", "float32", "2"]
-    assert "GFLOP/s float32" in lines[5]
-    assert "GB/s" in lines[5]
+    assert "100 GFLOP/s float32" in lines[5]
+    assert "10.0 GB/s" in lines[5]
 
 
+@pytest.mark.usefixtures("known_limits")
 def test_training_steps_have_rows_too(capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--train", "--precision", "float32", "--batch-size", "2")
     code, out, err = run(capsys, "linear", *options, "--json", *QUICK)

@@ -143,6 +143,8 @@ def test_interrupt_says_what_has_changed(place: Place) -> None:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # whoever runs the tests in the background may ignore it, which is inherited
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             env=place.environment.variables,
         )
         connection, _ = index.accept()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from .blank import without_memory
 from .catalogue import Claim
 from .errors import PluginError
 from .network import ImageClassifier
@@ -86,7 +87,7 @@ def on_meta(
 ) -> T:
     """look(model) with the model on the meta device: shapes without memory. On the CPU where it reads values."""
     try:
-        with torch.device("meta"):
+        with without_memory():
             return look(build_model(claim, num_classes, input_size))
     except (PluginError, NotImplementedError, RuntimeError):
         return look(build_model(claim, num_classes, input_size))

@@ -16,7 +16,7 @@ class Check:
     """One promise. `look` raises CheckError, or whatever the model raises.
 
     is_of_code: the promise is kept by the modules' code, whatever their widths and counts; a network that keeps it
-    stands for the others in a run that are made of the same kinds of modules by the same builder.
+    stands for the others in a run that the same builder makes of the same kinds of modules, or of some of them.
     """
 
     name: str
@@ -28,13 +28,14 @@ class Check:
         if not self.is_of_code:
             self.look(subject)
             return
-        shown = (self.name, subject.kinds())
-        if shown not in _shown:
+        builder, kinds = subject.kinds()
+        shown = _shown.setdefault((self.name, builder), [])
+        if not any(kinds <= others for others in shown):
             self.look(subject)
-            _shown.add(shown)
+            shown.append(kinds)
 
 
-_shown: set[tuple[str, Hashable]] = set()
+_shown: dict[tuple[str, Hashable], list[frozenset[Hashable]]] = {}  # by check and builder
 
 _OF_NUMBERS = (
     declared.spec_is_complete,

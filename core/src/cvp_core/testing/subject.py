@@ -55,7 +55,7 @@ class Subject:
     @property
     def input_size(self) -> tuple[int, int, int]:
         side = max(self.spec.min_size, 32)
-        return (self.spec.input_size[0], side, side) if self.spec.any_size else self.spec.input_size
+        return (self.spec.input_size[0], side, side)
 
     def build(self, seed: int = 0, **changes: object) -> ImageClassifier:
         """Freshly initialised, in training mode. changes: num_classes, input_size."""
@@ -80,13 +80,19 @@ class Subject:
         """A copy of the original, to do anything with."""
         return copy.deepcopy(self.original())
 
-    def kinds(self) -> Hashable:
-        """What the network is made of: builder, and of each module class, place and settings without the numbers."""
-        modules = frozenset(
-            (type(module), re.sub(r"\d[\d.e-]*", "#", f"{name} {module.extra_repr()}"))
-            for name, module in self.original().named_modules()
-        )
-        return self.spec.builder, self.spec.any_size, modules
+    def kinds(self) -> tuple[Hashable, frozenset[Hashable]]:
+        """What the network is made of: its builder, and of each module class, place and settings without the numbers.
+
+        An absent module is a kind too. Of torch's own modules the settings change nothing that a plugin's code does.
+        """
+
+        def kind(name: str, module: torch.nn.Module | None) -> Hashable:
+            settings = "" if module is None or _is_torchs(module) else module.extra_repr()
+            return type(module), re.sub(r"\d[\d.e-]*", "#", f"{name} {settings}")
+
+        modules = self.original().named_modules()
+        kinds = {kind(f"{name}.{own}", child) for name, module in modules for own, child in module._modules.items()}
+        return (self.spec.builder, self.spec.any_size), frozenset(kinds)
 
     def condensed(self) -> ImageClassifier:
         """A copy in which of more than two equal modules in a row only two are left, in evaluation mode.
@@ -109,6 +115,10 @@ class Subject:
         """Standard normal noise (count, channels, height, width), the same for the same arguments."""
         generator = torch.Generator().manual_seed(count)
         return torch.randn(count, *(size or self.input_size), generator=generator)
+
+
+def _is_torchs(module: torch.nn.Module) -> bool:
+    return type(module).__module__.startswith("torch.nn.")
 
 
 def _keep_two(row: torch.nn.Sequential | torch.nn.ModuleList) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from ..blank import without_memory
 from ..errors import NotInstalledError, PluginError, UnknownNameError, WeightsError
 from ..network import ImageClassifier
 from ..registry import Claim, build_model, find_model
@@ -139,7 +140,7 @@ def _loaded(path: Path, claim: Claim[ModelSpec], header: Header) -> ImageClassif
     """
     classes = len(header.classes)
     try:
-        with torch.device("meta"):
+        with without_memory():
             model = build_model(claim, classes, header.input_size)
         _load_strictly(path, model)
         if not any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers())):
