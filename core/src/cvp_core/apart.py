@@ -29,7 +29,8 @@ def call_apart(
 
     arguments and the answer, a dictionary, are what JSON can hold. folder: empty, and gone afterwards.
     time_limit: seconds, after which the process and all that it started are killed. threads: for OpenMP.
-    Raises nothing for what happens inside: the answer is then {"error": one line that says why}.
+    Raises nothing for what happens inside: the answer is then {"error": one line that says why}, with "is_late" for
+    a time limit that was reached.
     """
     with tempfile.TemporaryDirectory(prefix="cvp-", ignore_cleanup_errors=True) as temporary:
         place = Path(temporary)
@@ -47,7 +48,7 @@ def call_apart(
             try:
                 code = process.wait(time_limit)
             except subprocess.TimeoutExpired:
-                return {"error": f"gave no answer within {time_limit:g} s"}
+                return {"error": f"gave no answer within {time_limit:g} s", "is_late": True}
             finally:
                 _kill(process)
         try:

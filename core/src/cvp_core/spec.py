@@ -250,6 +250,9 @@ class BackendSpec:
     precisions: those it can compute in. devices: "cpu", "cuda".
     is_code: what the compiler writes is run as code when it is loaded. is_native: it is made for this CPU's features.
     compile_requires: by precision, a module and its pip requirement that compiling for it needs besides.
+    modes: ways in which it compiles, asked for as NAME:MODE; Job.mode is one of them, the first if none is named.
+    tried_modes: by device, those that are tried where none is named, if not the first alone. mode_when_slow: one that
+        is tried where another ran out of time.
     """
 
     name: str
@@ -263,13 +266,27 @@ class BackendSpec:
     is_code: bool = False
     is_native: bool = False
     compile_requires: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    modes: tuple[str, ...] = ()
+    tried_modes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mode_when_slow: str = ""
 
     def __post_init__(self) -> None:
         _check_name("backend", self.name)
         _check_target("compiler", self.compiler)
         if self.loader:
             _check_target("loader", self.loader)
+        unknown = {*(mode for modes in self.tried_modes.values() for mode in modes), self.mode_when_slow} - {
+            "",
+            *self.modes,
+        }
+        if unknown:
+            raise ValueError(f"backend {self.name}: {', '.join(sorted(unknown))} is not among its modes {self.modes!r}")
         object.__setattr__(self, "compile_requires", MappingProxyType(dict(self.compile_requires)))
+        object.__setattr__(self, "tried_modes", MappingProxyType(dict(self.tried_modes)))
+
+    def modes_for(self, device: str) -> tuple[str, ...]:
+        """Those to try on a kind of device where none is named; "" alone for a backend without modes."""
+        return self.tried_modes.get(device, self.modes[:1] or ("",))
 
 
 @dataclass(frozen=True, slots=True)

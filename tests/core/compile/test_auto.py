@@ -30,7 +30,8 @@ CVP_API = 1
 def cvp_backends():
     def spec(name, **more):
         return BackendSpec(name, name, f"cvp_fakes:{name}", loader="cvp_fakes:load", **more)
-    return [spec("right"), spec("slow"), spec("wrong"), spec("crashing"), spec("hanging"), spec("failing"),
+    return [spec("right"), spec("slow"), spec("wrong"), spec("crashing"), spec("failing"),
+            spec("hanging", modes=("patient", "hasty"), mode_when_slow="hasty"),
             spec("coarse", precisions=("int8",)), spec("fine", precisions=("int8",)),
             spec("quantising", precisions=("int8",), compile_requires={"int8": ("nosuchmodule", "cvp-such[int8]")}),
             spec("code", is_code=True), spec("native", is_native=True), spec("lacking", requires=("nosuchmodule",))]
@@ -63,7 +64,8 @@ def crashing(model, job, folder, pictures):
 
 def hanging(model, job, folder, pictures):
     import time
-    time.sleep(1000)
+    time.sleep(0 if job.mode == "hasty" else 1000)
+    slow(model, job, folder, pictures)
 
 def failing(model, job, folder, pictures):
     raise RuntimeError("no such operation")
@@ -131,12 +133,13 @@ def test_wrong_crashing_hanging_and_failing_backends_are_survived(tmp_path: Path
     trials = compile_linear(
         tmp_path / "l.cvp", "wrong", "crashing", "failing", "hanging", "slow", "right", time_limit=20
     )
-    faults = {trial.candidate.claim.spec.name: trial.fault for trial in trials}
+    faults = {trial.candidate.name: trial.fault for trial in trials}
     assert "logits differ" in faults["wrong"]
     assert "SIGSEGV" in faults["crashing"]
     assert "gave no answer within 20 s" in faults["hanging"]
     assert "no such operation" in faults["failing"]
     assert faults["right"] == faults["slow"] == ""
+    assert faults["hanging:hasty"] == ""  # its mode for networks that take too long to compile
     assert read_manifest(tmp_path / "l.cvp").backend == "cvp-fakes/right"
 
 
@@ -166,6 +169,15 @@ def test_int8_needs_a_budget_and_auto_leaves_it_out_without_one() -> None:
     assert "quantising needs nosuchmodule for int8: pip install 'cvp-such[int8]'" in left_out
     with pytest.raises(NotInstalledError, match="nosuchmodule for int8"):
         candidates("quantising", "int8", job, may_be_lossy=True)
+
+
+def test_a_mode_is_asked_for_by_name() -> None:
+    found, _ = candidates("hanging:hasty", "float32", Job((1, 28, 28)))
+    assert [candidate.label for candidate in found] == ["hanging:hasty float32"]
+    with pytest.raises(ConfigError, match="hanging has no mode 'cross'; it has patient, hasty"):
+        candidates("hanging:cross", "float32", Job((1, 28, 28)))
+    with pytest.raises(ConfigError, match="it has none"):
+        candidates("right:cross", "float32", Job((1, 28, 28)))
 
 
 def test_nothing_is_written_where_no_backend_is_right(tmp_path: Path) -> None:

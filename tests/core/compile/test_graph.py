@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from cvp_core import create_model
 from cvp_core.blocks import Dense, NormActConv
-from cvp_core.compile.graph import DenseBuffer, ScaleShift, dense_buffers, fold_norms
+from cvp_core.compile.graph import DenseBuffer, ScaleShift, dense_buffers, fold_norms, pad_groups
 
 
 def randomised(name: str) -> nn.Module:
@@ -119,3 +119,32 @@ def test_scale_and_shift_equal_the_norm() -> None:
     norm = NormActConv(3, 4, 1).eval().norm
     norm.running_mean, norm.running_var = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.1, 1.0, 4.0])
     torch.testing.assert_close(ScaleShift(norm)(pictures(8)), norm(pictures(8)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name, widths",
+    [
+        ("dpn68", {(32, 8), (32, 16), (32, 32)}),  # table 1 of arXiv:1707.01629: 32 groups of 4, 8, 16, 32 channels
+        ("dpn92", {(32, 8), (32, 16), (32, 24)}),  # 32 groups of 3, 6, 12, 24
+        ("resnext50_32x4d", {(32, 8), (32, 16), (32, 32)}),
+    ],
+)
+@torch.inference_mode()
+def test_padded_groups_give_the_same_logits(name: str, widths: set[tuple[int, int]]) -> None:
+    folded = fold_norms(randomised(name))
+    padded = pad_groups(folded, 8)
+    found = {
+        (module.groups, module.in_channels // module.groups)
+        for module in padded.modules()
+        if isinstance(module, nn.Conv2d) and module.groups > 1
+    }
+    assert found == widths
+    assert difference(folded(pictures()), padded(pictures())) < 1e-5
+    assert sum(value.numel() for value in padded.parameters()) > sum(value.numel() for value in folded.parameters())
+
+
+@torch.inference_mode()
+def test_groups_that_are_read_by_more_than_one_convolution_stay() -> None:
+    net = fold_norms(randomised("shufflenet_v2_x0_5"))  # depthwise: each group is a channel
+    assert pad_groups(net, 8).state_dict().keys() == net.state_dict().keys()
+    assert difference(net(pictures()), pad_groups(net, 8)(pictures())) == 0

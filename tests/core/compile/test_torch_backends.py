@@ -82,6 +82,19 @@ def test_compiled_answers_equal_the_networks(net: ImageClassifier, tmp_path: Pat
     assert_parity(net, answers(net, backend, Job(SIZE, batch_size=3), tmp_path), "float32")
 
 
+@pytest.mark.slow
+@needs_compiler
+def test_inductor_compiles_block_by_block(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = create_model("resnet18", num_classes=10).eval()
+    assert_parity(net, answers(net, "inductor", Job(SIZE, batch_size=3, mode="regional"), tmp_path), "float32")
+
+
+def test_cuda_graphs_need_a_gpu(net: ImageClassifier, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="for GPUs"):
+        answers(net, "inductor", Job(SIZE, mode="reduce-overhead"), tmp_path)
+
+
 def test_network_is_left_as_it_was(net: ImageClassifier) -> None:
     before = {key: value.clone() for key, value in net.state_dict().items()}
     ready(net, Job(SIZE, precision="bfloat16"))

@@ -32,7 +32,9 @@ class BatchSize(click.ParamType):
 @click.command("compile")
 @click.argument("source", metavar="MODEL_OR_CHECKPOINT")
 @click.option("-o", "--output", type=click.Path(), help="The artifact's folder; otherwise NAME.cvp in the store.")
-@click.option("--backend", default="auto", show_default=True, help="auto tries all that are installed.")
+@click.option(
+    "--backend", default="auto", show_default=True, help="auto tries all that are installed; inductor:MODE one mode."
+)
 @click.option("--precision", default="auto", show_default=True, help="auto, float32, bfloat16, float16, int8.")
 @click.option("--batch-size", type=BatchSize(), default="1", show_default=True, help="Pictures at a time.")
 @click.option("--hint", type=click.Choice(["latency", "throughput"]), default="latency", show_default=True)
@@ -169,7 +171,7 @@ def _print_trials(trials: list[Trial], kept: Trial) -> None:
 
     rows = []
     for trial in trials:
-        label = trial.candidate.claim.spec.name + (" *" if trial is kept else "")
+        label = trial.candidate.name + (" *" if trial is kept else "")
         if trial.timing is None or trial.parity is None:
             rows.append((label, trial.candidate.job.precision, "-", "-", "-", "-", "-", trial.fault))
             continue
@@ -205,7 +207,7 @@ def _accuracy(accuracy: Accuracy) -> str:
 def _document(trial: Trial) -> dict[str, Any]:
     timing, parity = trial.timing, trial.parity
     return {
-        "backend": trial.candidate.claim.spec.name,
+        "backend": trial.candidate.name,
         "precision": trial.candidate.job.precision,
         "batch_size": trial.candidate.job.batch_size,
         "compile_s": trial.compile_s,

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..apart import call_apart
 from ..compile.artifact import WEIGHTS
-from ..compile.auto import PICTURES, Candidate, candidates, sample_pictures
+from ..compile.auto import PICTURES, Candidate, candidates, find_backend, sample_pictures
 from ..compile.job import Job
 from ..compile.timing import measure
 from ..compile.trial import Exam, run_trial
@@ -44,7 +44,7 @@ def backend_names(wanted: str) -> list[str]:
     names = list(dict.fromkeys(name.strip() for name in wanted.split(",") if name.strip()))
     for name in names:
         if name != REFERENCE:
-            backends().get(name, also=[REFERENCE])
+            find_backend(name, also=[REFERENCE])
     if not names:
         raise UnknownNameError("no backend is named; `--backends all` measures every one")
     return names
@@ -93,7 +93,7 @@ def _rows(subject: Subject, backend: str, precision: str, job: Job) -> list[tupl
         found, _ = candidates(backend, precision, job)
     except CvpError as error:
         return [(replace(row, precision=precision, error=str(error)), None)]
-    return [(replace(row, precision=candidate.job.precision), candidate) for candidate in found]
+    return [(replace(row, backend=candidate.name, precision=candidate.job.precision), candidate) for candidate in found]
 
 
 def prepare(subject: Subject, folder: Path, most: int, threads: int | None, time_limit: float) -> Prepared:
@@ -120,7 +120,7 @@ def time_candidate(model: Prepared, candidate: Candidate, seconds: float, time_l
         seconds=seconds,
         time_limit=time_limit,
     )
-    label = backends().label(candidate.claim.spec.name, candidate.claim)
+    label = backends().label(candidate.name, candidate.claim)
     row = _row(model.subject, label, candidate.job)
     if trial.timing is None:
         return replace(row, error=trial.fault)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ..catalogue import Claim
 from ..errors import ConfigError, MachineError, NotInstalledError, OutputError
 from ..machine import cpu_features
 from ..network import ImageClassifier
 from ..registry import backends
+from ..spec import BackendSpec
 from ..weights.format import save_tensors
 from ..weights.header import Header
 from .artifact import (
@@ -31,7 +33,7 @@ from .job import Job
 from .parity import LOSSY
 from .trial import COMPARED, Candidate, Exam, Trial, run_trial
 
-__all__ = ["Candidate", "Sample", "Trial", "best", "candidates", "compile_model", "sample_pictures"]
+__all__ = ["Candidate", "Sample", "Trial", "best", "candidates", "compile_model", "find_backend", "sample_pictures"]
 
 PICTURES = 32
 
@@ -54,16 +56,21 @@ def candidates(
 ) -> tuple[list[Candidate], list[str]]:
     """What to try for this job, and a line for each backend that is left out.
 
-    backend: a name, or "auto" for all that are installed. precision: one, or "auto" for float32 and what this machine
-    is fast at; may_be_lossy: and int8. Raises UnknownNameError, NotInstalledError for a named backend without its
-    library, ConfigError for a precision or device that it does not have, and for a lossy one that may not be.
+    backend: a name or NAME:MODE, or "auto" for all that are installed. precision: one, or "auto" for float32 and what
+    this machine is fast at; may_be_lossy: and int8. Raises UnknownNameError, NotInstalledError for a named backend
+    without its library, ConfigError for a precision or device that it does not have, and for a lossy one that may not
+    be.
     """
     if precision in LOSSY and not may_be_lossy:
         raise ConfigError(
             f"{precision} costs accuracy: say how many percentage points, and on which pictures they are counted, "
             "such as --max-drop 0.5 --data DATA"
         )
-    chosen = sorted(backends(), key=lambda claim: claim.spec.name) if backend == "auto" else [backends().get(backend)]
+    if backend == "auto":
+        chosen, named = sorted(backends(), key=lambda claim: claim.spec.name), ""
+    else:
+        claim, named = find_backend(backend)
+        chosen = [claim]
     kind = job.device.partition(":")[0]
     wanted = _precisions(kind, may_be_lossy) if precision == "auto" else (precision,)
     found: list[Candidate] = []
@@ -82,13 +89,27 @@ def candidates(
         else:
             reasons = [missing_to_compile(spec, name) for name in lacking]
             fitting = [name for name in fitting if name not in lacking]
-            found += [Candidate(claim, replace(job, precision=name)) for name in fitting]
+            modes = (named,) if named else spec.modes_for(kind)
+            found += [Candidate(claim, replace(job, precision=name, mode=mode)) for name in fitting for mode in modes]
         if reasons and backend != "auto" and not found:
             raise NotInstalledError(reasons[0]) if missing or lacking else ConfigError(reasons[0])
         left_out += reasons
     if not found:
         raise ConfigError(f"no backend computes in {precision} on {job.device}: {'; '.join(left_out)}")
     return found, left_out
+
+
+def find_backend(name: str, also: Iterable[str] = ()) -> tuple[Claim[BackendSpec], str]:
+    """The backend of NAME or NAME:MODE, and the mode, "" if none is given.
+
+    also: further names for near misses. Raises UnknownNameError for a name that there is not, ConfigError for a mode.
+    """
+    plain, _, mode = name.partition(":")
+    claim = backends().get(plain, also=also)
+    if mode and mode not in claim.spec.modes:
+        there = f"it has {', '.join(claim.spec.modes)}" if claim.spec.modes else "it has none"
+        raise ConfigError(f"{plain} has no mode {mode!r}; {there}")
+    return claim, mode
 
 
 def _precisions(device: str, may_be_lossy: bool) -> tuple[str, ...]:
@@ -142,17 +163,20 @@ def compile_model(
         )
         np.save(exam.pictures, sample.pictures)
         np.save(exam.calibration, sample.calibration)
-        trials = []
-        for number, candidate in enumerate(trying):
+        trials: list[Trial] = []
+        waiting = list(trying)
+        while waiting:
+            candidate = waiting.pop(0)
             trial = run_trial(
                 candidate,
-                folder / f"payload{number}",
+                folder / f"payload{len(trials)}",
                 exam,
                 seconds=seconds,
                 time_limit=time_limit,
             )
             trials.append(trial)
             tell(trial)
+            waiting += _instead(trial, [*waiting, *(done.candidate for done in trials)])
         kept = best(trials)
         whole = folder / "whole"
         whole.mkdir()
@@ -163,6 +187,13 @@ def compile_model(
             target.rename(folder / "replaced")  # removed with the folder, when the new one is in its place
         whole.rename(target)
     return kept, trials
+
+
+def _instead(trial: Trial, others: Sequence[Candidate]) -> list[Candidate]:
+    """The backend's mode for networks that take too long to compile, where that is so and it is not tried yet."""
+    mode = trial.candidate.claim.spec.mode_when_slow
+    other = Candidate(trial.candidate.claim, replace(trial.candidate.job, mode=mode))
+    return [other] if mode and trial.is_late and other not in others else []
 
 
 def best(trials: Sequence[Trial]) -> Trial:

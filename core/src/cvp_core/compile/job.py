@@ -22,6 +22,7 @@ class Job:
     input_size: (channels, height, width). precision: float32, bfloat16, float16 or int8.
     batch_size: pictures at a time; None where every count must work.
     threads: to compute with; None leaves it to the backend. hint: "latency" of one batch or "throughput" of many.
+    mode: one of the backend's own, "" where it has none.
     """
 
     input_size: tuple[int, int, int]
@@ -30,6 +31,7 @@ class Job:
     device: str = "cpu"
     threads: int | None = None
     hint: str = "latency"
+    mode: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -37,8 +37,14 @@ class Candidate:
         return f"{self.claim.plugin.distribution}/{self.claim.spec.name}"
 
     @property
+    def name(self) -> str:
+        """The backend's, with its mode where that is not its first."""
+        spec, mode = self.claim.spec, self.job.mode
+        return f"{spec.name}:{mode}" if mode and mode != spec.modes[0] else spec.name
+
+    @property
     def label(self) -> str:
-        return f"{self.claim.spec.name} {self.job.precision}"
+        return f"{self.name} {self.job.precision}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Exam:
 class Trial:
     """What came of a candidate. fault: why it is out; "" for one that passed. Seconds for compiling and loading.
 
-    accuracy: of a lossy precision alone.
+    accuracy: of a lossy precision alone. is_late: compiling took longer than the time limit.
     """
 
     candidate: Candidate
@@ -75,6 +81,7 @@ class Trial:
     timing: Timing | None = None
     parity: Parity | None = None
     accuracy: Accuracy | None = None
+    is_late: bool = False
 
     @property
     def images_per_s(self) -> float:
@@ -108,7 +115,8 @@ def run_trial(
 
     compiled = apart("compile_here", weights=str(exam.weights), calibration=str(exam.calibration))
     if "error" in compiled:
-        return Trial(candidate, payload, f"compiling: {compiled['error']}")
+        is_late = bool(compiled.get("is_late"))
+        return Trial(candidate, payload, f"compiling: {compiled['error']}", is_late=is_late)
     logits = payload.with_name(f"{payload.name}-logits.npy")
     asked = {"pictures": str(exam.pictures), "count": len(reference), "seconds": seconds}
     found = apart("run_here", **asked, logits=str(logits))

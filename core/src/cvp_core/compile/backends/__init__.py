@@ -24,6 +24,9 @@ SPECS = (
         loader=f"{_HERE}.inductor:load",
         precisions=("float32", "bfloat16", "float16"),
         devices=("cpu", "cuda"),
+        modes=("default", "reduce-overhead", "max-autotune", "max-autotune-padded", "regional"),
+        tried_modes={"cuda": ("default", "reduce-overhead", "max-autotune", "max-autotune-padded")},
+        mode_when_slow="regional",
     ),
     BackendSpec(
         "torchscript",
@@ -51,6 +54,17 @@ SPECS = (
         requires=("onnxruntime", "onnx", "onnxscript"),
         loader=f"{_HERE}.onnxruntime:load",
         extra="cvp-core[onnxruntime]",
+    ),
+    BackendSpec(
+        "tensorrt",
+        "NVIDIA TensorRT, on its GPUs; the engine is for this GPU alone",
+        f"{_HERE}.tensorrt:compile",
+        requires=("tensorrt", "onnx", "onnxscript"),
+        loader=f"{_HERE}.tensorrt:load",
+        precisions=("float32", "bfloat16", "float16"),
+        devices=("cuda",),
+        extra="cvp-core[tensorrt]",
+        is_code=True,
     ),
     BackendSpec(
         "openvino",

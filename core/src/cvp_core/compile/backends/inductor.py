@@ -9,13 +9,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...errors import ConfigError
+from ...network import ImageClassifier
+from ..graph import pad_groups
 from ..job import Job, Runner
 from ..torch_runner import device_of, examples, load_ready, ready, to_runner
 
 __all__ = ["compile", "load"]
 
+_WIDTH = 8  # channels that a tensor core takes at a time in 16 bits
 
-def compile(model: nn.Module, job: Job, folder: Path, pictures: np.ndarray) -> None:
+
+def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray) -> None:
     """Compiles to fill the cache; writes nothing below `folder`. Raises ConfigError for a job not possible here."""
     _compiled(ready(model, job), job)
 
@@ -23,20 +28,43 @@ def compile(model: nn.Module, job: Job, folder: Path, pictures: np.ndarray) -> N
 def load(folder: Path, job: Job) -> Runner:
     """Compiled on return: for the job's batch alone, or, without one, for any count of pictures.
 
+    Modes: "default"; "reduce-overhead", CUDA graphs; "max-autotune", with CUDA graphs, which tries kernels;
+    "max-autotune-padded", with the groups of convolutions padded to a width that kernels like; "regional", which
+    compiles block by block, and equal blocks once.
     Raises WeightsError for damaged weights, ConfigError for a job not possible here.
     """
     return to_runner(_compiled(load_ready(folder, job), job), job)
 
 
-def _compiled(net: nn.Module, job: Job) -> Any:
+def _compiled(net: ImageClassifier, job: Job) -> Any:
     if job.threads is not None:
         torch.set_num_threads(job.threads)  # the generated code has their number in it
+    is_on_gpu = device_of(job).type == "cuda"
+    if job.mode == "reduce-overhead" and not is_on_gpu:
+        raise ConfigError("inductor:reduce-overhead is CUDA graphs, for GPUs; inductor works here")
+    if job.mode.endswith("-padded"):
+        net = pad_groups(net, _WIDTH)
     # freezing packs the weights as oneDNN likes them
-    options: dict[str, Any] = {"freezing": True}
-    if device_of(job).type == "cuda":
-        options["triton.cudagraphs"] = job.batch_size is not None
-    call = torch.compile(net, fullgraph=True, dynamic=job.batch_size is None, options=options)
-    with torch.inference_mode():
+    options: dict[str, Any] = {"freezing": job.mode != "regional", "max_autotune": job.mode.startswith("max-autotune")}
+    if is_on_gpu:
+        options["triton.cudagraphs"] = job.mode not in ("", "default", "regional") and job.batch_size is not None
+    settings: dict[str, Any] = {"fullgraph": True, "dynamic": job.batch_size is None, "options": options}
+    blocks = _blocks(net) if job.mode == "regional" else []
+    for block in blocks:
+        block.compile(**settings)
+    call = net if blocks else torch.compile(net, **settings)
+    # each kind of block is compiled anew, and dynamo would stop at the eighth
+    with torch.inference_mode(), torch._dynamo.config.patch(recompile_limit=len(blocks) * 3 + 8):
         for count in (job.batch_size,) if job.batch_size else (2, 3, 1):
             call(examples(job, count))
     return call
+
+
+def _blocks(net: ImageClassifier) -> list[nn.Module]:
+    """What follows one another in the stages, or a stage that is no row of modules."""
+    found: list[nn.Module] = []
+    for names in net.parts.stages:
+        for name in names:
+            stage = net.get_submodule(name)
+            found += list(stage) if isinstance(stage, nn.Sequential | nn.ModuleList) else [stage]
+    return found

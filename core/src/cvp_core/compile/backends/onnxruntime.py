@@ -26,22 +26,13 @@ def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray
     import torch
 
     from ..graph import fold_norms
+    from ..onnx_export import export_onnx
 
     if job.precision != "float32" or job.device != "cpu":
         raise ConfigError(f"onnxruntime computes in float32 on a cpu, not in {job.precision} on {job.device}")
     # At 2: a dynamic size of 1 would be taken for a constant.
     images = torch.zeros(2 if job.batch_size is None else job.batch_size, *job.input_size)
-    program = torch.onnx.export(
-        fold_norms(model),
-        (images,),
-        dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim("batch")},) if job.batch_size is None else None,
-        input_names=["image"],
-        output_names=["logits"],
-        verbose=False,
-    )
-    assert program is not None  # it is None only for the exporter that went before dynamo's
-    program.save(folder / _FILE, external_data=False)
+    export_onnx(fold_norms(model), images, folder / _FILE, is_dynamic=job.batch_size is None)
 
 
 def load(folder: Path, job: Job) -> Runner:
