@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from cvp_core import create_model
-from cvp_core.compile import Job
+from cvp_core.compile import Job, Runner
 from cvp_core.compile.auto import sample_pictures
 from cvp_core.compile.backends import onnxruntime as backend
 from cvp_core.compile.parity import compare
+from cvp_core.compile.plan import Plan
 from cvp_core.errors import ConfigError
 from cvp_core.network import ImageClassifier
 
@@ -59,7 +60,7 @@ def test_every_count_works_and_a_fresh_process_predicts_without_torch(
 ) -> None:
     job = Job((3, 64, 64), batch_size=None, threads=1)
     backend.compile(model, job, tmp_path, PICTURES)
-    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]  # the weights are inside
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.onnx", "plan.json"]  # the weights are inside
     assert capfd.readouterr() == ("", "")
 
     run = backend.load(tmp_path, job)
@@ -83,6 +84,24 @@ def test_a_fixed_batch_is_answered_whatever_the_layout_of_the_array(
     answers = backend.load(tmp_path, job)(mirrored)
     assert compare(eager(model, mirrored.copy()), answers).fault("float32") == ""
     assert answers.dtype == np.float32
+
+
+def test_every_way_to_split_a_batch_gives_the_same_answers_in_order(
+    model: ImageClassifier, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job((3, 64, 64), batch_size=4, threads=2)
+    tried: list[Plan] = []
+
+    def note(runners: dict[Plan, Runner], job: Job) -> Plan:
+        for run in runners.values():
+            assert compare(eager(model, images[:4]), run(images[:4])).fault("float32") == ""
+        tried.extend(runners)
+        return tried[0]
+
+    monkeypatch.setattr(backend, "fastest", note)
+    backend.compile(model, job, tmp_path, PICTURES)
+    assert {(plan.piece, plan.streams) for plan in tried} == {(4, 1), (2, 2), (1, 2)}
+    assert compare(eager(model, images[:4]), backend.load(tmp_path, job)(images[:4])).fault("float32") == ""
 
 
 def test_another_precision_is_refused_by_name(model: ImageClassifier, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from cvp_core.compile import Job
 from cvp_core.compile.auto import sample_pictures
 from cvp_core.compile.backends import openvino as backend
 from cvp_core.compile.parity import compare
+from cvp_core.compile.plan import plans
 from cvp_core.errors import ConfigError
 from cvp_core.machine import cpu_features
 from cvp_core.network import ImageClassifier
@@ -77,10 +78,10 @@ def test_every_way_to_split_a_batch_gives_the_same_answers_in_order(
     model: ImageClassifier, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = Job((3, 64, 64), batch_size=4, threads=2)
-    plans = backend._plans(job)
-    assert {(plan.piece, plan.streams) for plan in plans} == {(4, 1), (2, 2), (1, 2)}
-    for plan in plans:
-        monkeypatch.setattr(backend, "_fastest", lambda runners, job, plan=plan: plan)
+    found = plans(job)
+    assert {(plan.piece, plan.streams) for plan in found} == {(4, 1), (2, 2), (1, 2)}
+    for plan in found:
+        monkeypatch.setattr(backend, "fastest", lambda runners, job, plan=plan: plan)
         backend.compile(model, job, tmp_path, PICTURES)
         answers = backend.load(tmp_path, job)(images[:4])
         assert compare(eager(model, images[:4]), answers).fault("float32") == ""

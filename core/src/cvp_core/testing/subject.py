@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -81,35 +81,17 @@ class Subject:
         return copy.deepcopy(self.original())
 
     def kinds(self) -> tuple[Hashable, frozenset[Hashable]]:
-        """What the network is made of: its builder, and of each module class, place and settings without the numbers.
-
-        An absent module is a kind too. Of torch's own modules the settings change nothing that a plugin's code does.
-        """
-
-        def kind(name: str, module: torch.nn.Module | None) -> Hashable:
-            settings = "" if module is None or _is_torchs(module) else module.extra_repr()
-            return type(module), re.sub(r"\d[\d.e-]*", "#", f"{name} {settings}")
-
-        modules = self.original().named_modules()
-        kinds = {kind(f"{name}.{own}", child) for name, module in modules for own, child in module._modules.items()}
-        return (self.spec.builder, self.spec.any_size), frozenset(kinds)
+        """What the network is made of: its builder, and the kinds of its modules."""
+        return (self.spec.builder, self.spec.any_size), _kinds(self.original())
 
     def condensed(self) -> ImageClassifier:
-        """A copy in which of more than two equal modules in a row only two are left, in evaluation mode.
+        """A copy of the network with fewer blocks, of the same kinds, in evaluation mode.
 
-        Code that runs twice in a row runs a third time: a compiler that takes the copy takes the whole network. The
-        whole where modules are not called in a row, so that the copy fails.
+        Code that runs twice in a row runs a third time: a compiler that takes the copy takes the whole network. Where
+        a tuple of the variant counts blocks, the builder makes no more than two of each; and of more than two equal
+        modules in a row two are left. The whole where neither can be done.
         """
-        shorter = self.copy().eval()
-        for module in list(shorter.modules()):
-            if isinstance(module, torch.nn.Sequential | torch.nn.ModuleList):
-                _keep_two(module)
-        try:
-            with torch.no_grad():
-                shorter(self.pictures(2))
-        except Exception:  # noqa: BLE001 - whatever a network says when layers are missing
-            return self.copy().eval()
-        return shorter
+        return copy.deepcopy(_condensed(self))
 
     def pictures(self, count: int, size: tuple[int, int, int] | None = None) -> Tensor:
         """Standard normal noise (count, channels, height, width), the same for the same arguments."""
@@ -117,8 +99,41 @@ class Subject:
         return torch.randn(count, *(size or self.input_size), generator=generator)
 
 
-def _is_torchs(module: torch.nn.Module) -> bool:
-    return type(module).__module__.startswith("torch.nn.")
+def _kinds(model: ImageClassifier) -> frozenset[Hashable]:
+    """Of each module class, place and settings without the numbers; an absent module is a kind too.
+
+    Of torch's own modules the settings change nothing that a plugin's code does.
+    """
+
+    def kind(name: str, module: torch.nn.Module | None) -> Hashable:
+        is_torchs = module is None or type(module).__module__.startswith("torch.nn.")
+        settings = "" if module is None or is_torchs else module.extra_repr()
+        return type(module), re.sub(r"\d[\d.e-]*", "#", f"{name} {settings}")
+
+    modules = model.named_modules()
+    return frozenset(kind(f"{name}.{own}", child) for name, module in modules for own, child in module._modules.items())
+
+
+def _count(model: ImageClassifier) -> int:
+    return sum(1 for _ in model.modules())
+
+
+def _with_fewer_blocks(subject: Subject) -> ImageClassifier | None:
+    """What the builder makes when a tuple of its variant has no count above two, if that is smaller and alike."""
+    kinds, size = _kinds(subject.original()), _count(subject.original())
+    best = None
+    for key, value in subject.spec.variant.items():
+        if not (isinstance(value, tuple) and value and all(type(count) is int for count in value)):
+            continue
+        variant = {**subject.spec.variant, key: tuple(min(count, 2) for count in value)}
+        claim = replace(subject.claim, spec=replace(subject.spec, variant=variant))
+        try:
+            made, count = on_meta(claim, subject.spec.num_classes, subject.input_size, lambda m: (_kinds(m), _count(m)))
+        except Exception:  # noqa: BLE001 - whatever a builder says to numbers that are not its own
+            continue
+        if made == kinds and count < size:
+            best, size = Subject(claim), count
+    return best.build().eval() if best is not None else None
 
 
 def _keep_two(row: torch.nn.Sequential | torch.nn.ModuleList) -> None:
@@ -142,11 +157,32 @@ def once_a_plugin(look: Callable[[Plugin], T]) -> Callable[[Plugin], T]:
 
 
 _last: list[tuple[Plugin, str, ImageClassifier]] = []  # the model that was copied last, and whose it is
+_last_condensed: list[tuple[ImageClassifier, ImageClassifier]] = []  # of which model, and it
 
 
 def _built(subject: Subject) -> ImageClassifier:
     plugin, name = subject.claim.plugin, subject.spec.name
     if not _last or _last[0][0] is not plugin or _last[0][1] != name:
-        _last[:] = []  # two large models at once may not fit
+        _last[:], _last_condensed[:] = [], []  # two large models at once may not fit
         _last.append((plugin, name, subject.build().eval()))
     return _last[0][2]
+
+
+def _condensed(subject: Subject) -> ImageClassifier:
+    original = subject.original()
+    if not _last_condensed or _last_condensed[0][0] is not original:
+        _last_condensed[:] = [(original, _condense(subject))]
+    return _last_condensed[0][1]
+
+
+def _condense(subject: Subject) -> ImageClassifier:
+    shorter = _with_fewer_blocks(subject) or subject.copy().eval()
+    for module in list(shorter.modules()):
+        if isinstance(module, torch.nn.Sequential | torch.nn.ModuleList):
+            _keep_two(module)
+    try:
+        with torch.no_grad():
+            shorter(subject.pictures(2))
+    except Exception:  # noqa: BLE001 - whatever a network says when layers are missing
+        return subject.original()
+    return shorter

@@ -9,13 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import statistics
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import ConfigError
-from ...machine import available_cpus
 from ..job import Job, Runner
+from ..plan import Plan, fastest, plans
 
 if TYPE_CHECKING:
     from ...network import ImageClassifier
@@ -33,15 +30,6 @@ __all__ = ["compile", "load"]
 
 _MODEL, _WEIGHTS, _BLOB, _PLAN = "model.xml", "model.bin", "model.blob", "plan.json"
 _PRECISIONS = ("float32", "bfloat16", "int8")
-_ROUNDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """piece: pictures that a stream computes at a time; None for an equal share of any count. streams: side by side."""
-
-    piece: int | None
-    streams: int
 
 
 def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray) -> None:
@@ -64,12 +52,12 @@ def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray
     # Read again: only so does it know where in model.bin each weight is, which the blob refers to.
     network = core.read_model(folder / _MODEL)
     compiled = {}
-    for plan in _plans(job):
+    for plan in plans(job):
         network.reshape([-1 if plan.piece is None else plan.piece, *job.input_size])
         compiled[plan] = core.compile_model(network, "CPU", _settings(core, job, plan))
-    best = _fastest({plan: _runner(made, plan, job) for plan, made in compiled.items()}, job)
+    best = fastest({plan: _runner(made, plan, job) for plan, made in compiled.items()}, job)
     (folder / _BLOB).write_bytes(compiled[best].export_model().getbuffer())
-    text = json.dumps({"plan": asdict(best), "made_for": _made_for(openvino, core)}, indent=2)
+    text = json.dumps({"plan": best.to_json(), "made_for": _made_for(openvino, core)}, indent=2)
     (folder / _PLAN).write_text(text + "\n", encoding="utf-8")
 
 
@@ -78,7 +66,7 @@ def load(folder: Path, job: Job) -> Runner:
     openvino = _runtime()
     core = openvino.Core()
     written = json.loads((folder / _PLAN).read_text(encoding="utf-8"))
-    plan = _Plan(**written["plan"])
+    plan = Plan(**written["plan"])
     if written["made_for"] == _made_for(openvino, core):
         settings = {**_settings(core, job, plan), "WEIGHTS_PATH": str(folder / _WEIGHTS)}
         return _runner(core.import_model((folder / _BLOB).read_bytes(), "CPU", settings), plan, job)
@@ -111,21 +99,11 @@ def _quantised(network: Any, pictures: np.ndarray) -> Any:
     return nncf.quantize(network, each, subset_size=len(pictures), target_device=nncf.TargetDevice.CPU)
 
 
-def _plans(job: Job) -> list[_Plan]:
-    """What is worth a measurement. A batch of any count is split where many batches, not the next answer, matter."""
-    threads = job.threads or available_cpus()
-    count = job.batch_size
-    if count is None:
-        return [_Plan(None, threads if job.hint == "throughput" else 1)]
-    pieces = {count, max(1, count // threads), 1}
-    return [_Plan(piece, min(threads, count // piece)) for piece in sorted(pieces) if count % piece == 0]
-
-
 def _has_bfloat16(core: Any) -> bool:
     return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _settings(core: Any, job: Job, plan: _Plan) -> dict[str, str]:
+def _settings(core: Any, job: Job, plan: Plan) -> dict[str, str]:
     exact = job.precision == "float32" or not _has_bfloat16(core)
     settings = {
         "INFERENCE_PRECISION_HINT": "f32" if exact else "bf16",  # for int8: of what stays floating-point
@@ -138,8 +116,8 @@ def _settings(core: Any, job: Job, plan: _Plan) -> dict[str, str]:
     return settings
 
 
-def _runner(compiled: Any, plan: _Plan, job: Job) -> Runner:
-    if plan.streams == 1 and plan.piece in (None, job.batch_size):
+def _runner(compiled: Any, plan: Plan, job: Job) -> Runner:
+    if plan.is_whole(job):
         request = compiled.create_infer_request()
 
         def run(images: np.ndarray) -> np.ndarray:
@@ -161,27 +139,13 @@ def _runner(compiled: Any, plan: _Plan, job: Job) -> Runner:
     def run_pieces(images: np.ndarray) -> np.ndarray:
         images = np.ascontiguousarray(images)
         answers = np.empty((len(images), classes), np.float32)
-        piece = plan.piece or -(-len(images) // plan.streams)
+        piece = plan.piece_of(len(images))
         for start in range(0, len(images), piece):
             queue.start_async({0: images[start : start + piece]}, (answers, start), share_inputs=True)
         queue.wait_all()
         return answers
 
     return run_pieces
-
-
-def _fastest(runners: dict[_Plan, Runner], job: Job) -> _Plan:
-    """By the median of some calls, in turns, so that what else the machine does meets all alike."""
-    if len(runners) == 1:
-        return next(iter(runners))
-    images = np.random.default_rng(0).standard_normal((job.batch_size or 1, *job.input_size), np.float32)
-    seconds: dict[_Plan, list[float]] = {plan: [] for plan in runners}
-    for _ in range(1 + _ROUNDS):
-        for plan, run in runners.items():
-            began = time.perf_counter()
-            run(images)
-            seconds[plan].append(time.perf_counter() - began)
-    return min(seconds, key=lambda plan: statistics.median(seconds[plan][1:]))
 
 
 def _made_for(openvino: ModuleType, core: Any) -> list[str]:

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from ...errors import ConfigError, MachineError
 from ..job import Job, Runner
-from ..onnx_export import INPUT, OUTPUT, export_onnx
+from ..onnx_export import export_onnx
 from ..torch_runner import device_of, examples, ready, to_runner, type_of
 
 __all__ = ["compile", "load"]
 
 _FILE = "model.engine"
+_INPUT, _OUTPUT = "image", "logits"
 _MOST = 256  # pictures at a time where every count must work
 _WORKSPACE = 4 << 30  # bytes that a kernel may use
 
@@ -30,7 +31,7 @@ def compile(model: nn.Module, job: Job, folder: Path, pictures: np.ndarray) -> N
     if device_of(job).type != "cuda":
         raise ConfigError(f"tensorrt runs on cuda, not on {job.device}")
     path = folder / "model.onnx"
-    export_onnx(ready(model, job), examples(job), path, is_dynamic=job.batch_size is None)
+    export_onnx(ready(model, job), examples(job), path, (_INPUT, _OUTPUT), batch="" if job.batch_size else "batch")
     builder = tensorrt.Builder(_logger(tensorrt))
     network = builder.create_network(_typed_as_exported(tensorrt))
     parser = tensorrt.OnnxParser(network, _logger(tensorrt))
@@ -40,7 +41,7 @@ def compile(model: nn.Module, job: Job, folder: Path, pictures: np.ndarray) -> N
     config.set_memory_pool_limit(tensorrt.MemoryPoolType.WORKSPACE, _WORKSPACE)
     if job.batch_size is None:
         profile = builder.create_optimization_profile()
-        profile.set_shape(INPUT, *((count, *job.input_size) for count in (1, 16, _MOST)))
+        profile.set_shape(_INPUT, *((count, *job.input_size) for count in (1, 16, _MOST)))
         config.add_optimization_profile(profile)
     engine = builder.build_serialized_network(network, config)
     if engine is None:
@@ -58,15 +59,15 @@ def load(folder: Path, job: Job) -> Runner:
     if engine is None:
         raise MachineError(f"{folder / _FILE} was made by another TensorRT or for another GPU; compile it again")
     context = engine.create_execution_context()
-    classes = engine.get_tensor_shape(OUTPUT)[1]
+    classes = engine.get_tensor_shape(_OUTPUT)[1]
     stream = torch.cuda.Stream(device)
 
     def part(images: Tensor) -> Tensor:
         images = images.contiguous()  # TensorRT chooses its own layout inside
         logits = torch.empty(len(images), classes, dtype=dtype, device=device)
-        context.set_input_shape(INPUT, tuple(images.shape))
-        context.set_tensor_address(INPUT, images.data_ptr())
-        context.set_tensor_address(OUTPUT, logits.data_ptr())
+        context.set_input_shape(_INPUT, tuple(images.shape))
+        context.set_tensor_address(_INPUT, images.data_ptr())
+        context.set_tensor_address(_OUTPUT, logits.data_ptr())
         stream.wait_stream(torch.cuda.current_stream(device))
         context.execute_async_v3(stream.cuda_stream)
         torch.cuda.current_stream(device).wait_stream(stream)
