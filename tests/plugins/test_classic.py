@@ -11,6 +11,7 @@ from torch import nn
 import cvp_core
 from cvp_classic import SPECS
 from cvp_core import ImageClassifier, ModelSpec
+from cvp_core.blank import without_memory
 from cvp_core.errors import WeightsError
 
 every_net = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
@@ -113,8 +114,9 @@ def alexnets() -> tuple[ImageClassifier, nn.Module]:
     torchvision = pytest.importorskip("torchvision")
     torch.manual_seed(0)
     theirs = torchvision.models.alexnet().eval()
-    ours = cvp_core.create_model("alexnet").eval()
-    ours.load_state_dict(cvp_core.convert_state_dict("alexnet", theirs.state_dict()))
+    with without_memory():
+        ours = cvp_core.create_model("alexnet").eval()
+    ours.load_state_dict(cvp_core.convert_state_dict("alexnet", theirs.state_dict()), assign=True)
     return ours, theirs
 
 

@@ -10,6 +10,7 @@ import torch
 import torchvision
 
 import cvp_core
+from cvp_core.blank import without_memory
 from cvp_core.blocks import StochasticDepth
 from cvp_core.errors import WeightsError
 from cvp_core.registry import find_model
@@ -27,7 +28,7 @@ PUBLISHED = {
 def lively(build: Callable[[str], torch.nn.Module], name: str) -> torch.nn.Module:
     """A foreign network with random weights of every kind; fresh ones would hide the branches behind 1e-6."""
     torch.manual_seed(0)
-    with torch.device("meta"):
+    with without_memory():
         model = build(name).eval()
     model.to_empty(device="cpu")
     with torch.no_grad():

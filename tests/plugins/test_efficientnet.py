@@ -10,6 +10,7 @@ from torch.nn import functional
 
 import cvp_core
 from cvp_core import ImageClassifier
+from cvp_core.blank import without_memory
 from cvp_core.blocks import Residual, SqueezeExcite, StochasticDepth, inverted_block, inverted_residual, round_channels
 from cvp_core.errors import WeightsError
 from cvp_core.summary import blank_model
@@ -55,7 +56,7 @@ def twins(name: str, source: str, theirs_name: str) -> tuple[torch.nn.Module, to
     """Ours and the source's with equal weights, with which a picture still matters after a hundred layers."""
     torch.manual_seed(0)
     library = torchvision.models.get_model if source == "torchvision" else timm.create_model
-    with torch.device("meta"):
+    with without_memory():
         theirs, ours = library(theirs_name).eval(), cvp_core.create_model(name).eval()
     theirs.to_empty(device="cpu")
     for module in theirs.modules():
@@ -124,7 +125,7 @@ def test_logits_equal_those_of_the_source(name: str, source: str, theirs_name: s
 
 @pytest.mark.parametrize("name", ["efficientnet_b5", "efficientnet_b6", "efficientnet_b7"])
 def test_timms_larger_nets_with_their_other_epsilon_are_refused(name: str) -> None:
-    with torch.device("meta"):
+    with without_memory():
         state = timm.create_model(name).state_dict()
     with pytest.raises(WeightsError, match=r"blocks\.0\.2\.conv_dw\.weight"):
         cvp_core.convert_state_dict(name, state, "timm")

@@ -14,6 +14,7 @@ from torch import nn
 
 import cvp_core
 from cvp_core import ImageClassifier
+from cvp_core.blank import without_memory
 from cvp_core.blocks import SqueezeExcite, bottleneck
 from cvp_core.errors import WeightsError
 from cvp_core.summary import blank_model, count_macs, count_parameters
@@ -115,7 +116,7 @@ def test_logits_equal_timms(name: str) -> None:
 
 @pytest.mark.parametrize("name, published", PUBLISHED.items())
 def test_timms_net_of_the_same_size_has_the_same_shapes(name: str, published: tuple[int, float, str]) -> None:
-    with torch.device("meta"):
+    with without_memory():
         state = timm.create_model(published[2]).state_dict()
     ours = {key: tensor.shape for key, tensor in blank(name).state_dict().items()}
     theirs = cvp_core.convert_state_dict(name, state, "timm")

@@ -12,6 +12,7 @@ from torch import nn
 
 import cvp_core
 from cvp_core import ImageClassifier
+from cvp_core.blank import without_memory
 from cvp_core.errors import WeightsError
 from cvp_core.summary import count_parameters
 from cvp_vgg.model import build
@@ -31,7 +32,7 @@ PUBLISHED = {
 
 def blank(name: str, num_classes: int | None = None) -> ImageClassifier:
     """Shapes without memory: a VGG takes seconds to initialise."""
-    with torch.device("meta"):
+    with without_memory():
         return cvp_core.create_model(name, num_classes=num_classes).eval()
 
 
@@ -61,7 +62,7 @@ def lively(network: nn.Module) -> dict[str, torch.Tensor]:
 
 def pair(name: str, source: str) -> tuple[nn.Module, nn.Module]:
     """Ours and the source's with the same weights."""
-    with torch.device("meta"):
+    with without_memory():
         theirs = torchvision.models.get_model(name) if source == "torchvision" else timm.create_model(name)
     state = lively(theirs)
     theirs.load_state_dict(state, assign=True)
@@ -119,7 +120,7 @@ def test_one_linear_layer_for_two_classes_trains_50178_of_14764866_parameters() 
 
 @pytest.mark.parametrize("source", ["torchvision", "timm"])
 def test_features_of_vgg16_fit_the_linear_head_too(source: str) -> None:
-    with torch.device("meta"):
+    with without_memory():
         theirs = torchvision.models.vgg16() if source == "torchvision" else timm.create_model("vgg16")
         features = {key: tensor for key, tensor in theirs.state_dict().items() if key.startswith("features.")}
         converted = cvp_core.convert_state_dict("vgg16_linear", features, source)
@@ -129,7 +130,7 @@ def test_features_of_vgg16_fit_the_linear_head_too(source: str) -> None:
 
 
 def test_torchvisions_vgg16_with_one_linear_layer_is_understood() -> None:
-    with torch.device("meta"):
+    with without_memory():
         theirs = torchvision.models.vgg16()
         theirs.classifier = nn.Linear(7 * 7 * 512, 2)
     converted = cvp_core.convert_state_dict("vgg16_linear", theirs.state_dict())

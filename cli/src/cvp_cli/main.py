@@ -11,6 +11,7 @@ import click
 
 from cvp_core.catalogue import near_misses
 from cvp_core.errors import CvpError
+from cvp_core.plugins import has_discovered
 
 from .extensions import Extensions, check_plugins, extensions, report_broken
 from .output import clean, say
@@ -33,6 +34,8 @@ COMMANDS = {
 
 # These two explain what is broken; the line that points to them would only repeat it.
 _EXPLAINING = ("plugins", "doctor")
+# What this one runs may need no plugin, and then it should not wait for all of them to be imported.
+_SPARING = ("predict",)
 
 
 def plugin_commands() -> Extensions:
@@ -58,7 +61,7 @@ class CommandTable(click.Group):
         name = args[0]
         if not ctx.resilient_parsing:  # completion must not print
             check_plugins(frozenset(COMMANDS))
-            if name not in _EXPLAINING:
+            if name not in (*_EXPLAINING, *_SPARING):
                 report_broken()
             if self.get_command(ctx, name) is None:
                 raise click.UsageError(self._unknown(ctx, name), ctx)
@@ -124,6 +127,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, has_debug = _without_debug(sys.argv[1:] if argv is None else argv)
     try:
         code = cli.main(args or ["--help"], prog_name="cvp", standalone_mode=False)
+        if args and args[0] in _SPARING and has_discovered():
+            report_broken()
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BrokenPipeError:  # `cvp list-models | head`

@@ -26,7 +26,16 @@ from .errors import CvpError, PluginError
 from .hookspecs import CVP_API, ENTRY_POINT_GROUP
 from .spec import BackendSpec, DatasetSpec, ModelSpec, Paper, Preprocess, RecipeSpec, WeightsSpec
 
-__all__ = ["Plugin", "discover", "load_all", "load_target", "plugin_distributions", "strict"]
+__all__ = [
+    "Plugin",
+    "discover",
+    "has_discovered",
+    "load_all",
+    "load_target",
+    "plugin_distributions",
+    "plugins_of",
+    "strict",
+]
 
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("cvp_"))
 
@@ -93,11 +102,19 @@ def discover() -> tuple[Plugin, ...]:
 
 def load_all() -> tuple[Plugin, ...]:
     """What `discover` gives, loaded anew and without raising."""
-    plugins = [
-        _load(name, version, entry) if isinstance(entry, EntryPoint) else entry
-        for name, version, entry in sorted(_entries(), key=lambda found: (found[0], found[1], str(found[2])))
-    ]
-    return tuple(_without_repeats(plugins))
+    return tuple(_without_repeats(_loaded(plugin_distributions())))
+
+
+def plugins_of(distribution: str) -> tuple[Plugin, ...]:
+    """The plugins of one distribution, the broken ones with their `error`; no other is loaded for it."""
+    if has_discovered():
+        return tuple(plugin for plugin in discover() if plugin.distribution == distribution)
+    return tuple(_loaded(found for found in plugin_distributions() if found[0] == distribution))
+
+
+def has_discovered() -> bool:
+    """Whether `discover` was called already."""
+    return discover.cache_info().currsize > 0
 
 
 def load_target(target: str, owner: str) -> Any:
@@ -133,9 +150,16 @@ def plugin_distributions() -> Iterable[tuple[str, str, Distribution]]:
         yield name, version, distribution
 
 
-def _entries() -> Iterable[tuple[str, str, EntryPoint | Plugin]]:
+def _loaded(found: Iterable[tuple[str, str, Distribution]]) -> list[Plugin]:
+    entries = sorted(_entries(found), key=lambda entry: (entry[0], entry[1], str(entry[2])))
+    return [_load(name, version, entry) if isinstance(entry, EntryPoint) else entry for name, version, entry in entries]
+
+
+def _entries(
+    found: Iterable[tuple[str, str, Distribution]],
+) -> Iterable[tuple[str, str, EntryPoint | Plugin]]:
     """(distribution, version, entry point) of every plugin; a Plugin with an error where its list is damaged."""
-    for name, version, distribution in plugin_distributions():
+    for name, version, distribution in found:
         try:
             entries = distribution.entry_points.select(group=ENTRY_POINT_GROUP)
         except Exception as error:  # noqa: BLE001 - whatever its parser makes of a damaged file

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .catalogue import Catalogue, Claim, ambiguous, near_misses
 from .errors import ConfigError, CvpError, NotInstalledError, PluginError, UnknownNameError
 from .known import distribution_of, names_model_of, prefixes
-from .plugins import Plugin, discover, load_all, load_target, strict
+from .plugins import Plugin, discover, load_all, load_target, plugins_of, strict
 from .spec import BackendSpec, DatasetSpec, ModelSpec, RecipeSpec
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Catalogue",
     "Claim",
+    "backend_of",
     "backends",
     "build_model",
     "check_strict",
@@ -114,6 +115,16 @@ def datasets() -> Catalogue[DatasetSpec]:
 def backends() -> Catalogue[BackendSpec]:
     """All compilation backends."""
     return _checked()["backends"]
+
+
+def backend_of(qualified: str) -> Claim[BackendSpec]:
+    """The backend `distribution/name`; no other distribution is loaded for it. Raises what `backends().get` does."""
+    distribution, _, name = qualified.partition("/")
+    for plugin in plugins_of(distribution):
+        for spec in plugin.backends:
+            if spec.name == name:
+                return Claim(spec, plugin)
+    return backends().get(qualified)
 
 
 def recipes() -> Catalogue[RecipeSpec]:

@@ -26,7 +26,7 @@ from ..catalogue import Claim
 from ..errors import MachineError, NotInstalledError, WeightsError
 from ..machine import cpu_features
 from ..plugins import load_target
-from ..registry import backends
+from ..registry import backend_of
 from ..spec import BackendSpec
 from ..weights.atomic import write_atomically
 from ..weights.header import Header
@@ -161,7 +161,7 @@ def open_artifact(folder: Path, *, trust: bool = False) -> tuple[Runner, Manifes
     """
     manifest = read_manifest(folder)
     _verify_files(folder, manifest)
-    claim = backends().get(manifest.backend)
+    claim = backend_of(manifest.backend)
     _verify_machine(folder, manifest)
     _verify_library(folder, manifest, claim.spec)
     if claim.spec.is_code and not trust and not hmac.compare_digest(manifest.seal, seal(manifest)):

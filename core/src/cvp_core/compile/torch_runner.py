@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError
+from ..network import ImageClassifier
 from ..weights.format import load_model
 from .graph import fold_norms
 from .job import Job, Runner
 
-__all__ = ["examples", "load_ready", "ready", "to_runner"]
+__all__ = ["device_of", "examples", "load_ready", "ready", "to_runner", "type_of"]
+
+_Net = TypeVar("_Net", bound=nn.Module)
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def ready(model: nn.Module, job: Job) -> nn.Module:
+def ready(model: _Net, job: Job) -> _Net:
     """A copy of a network in evaluation mode with norms folded, in job's precision, channels last, on job's device.
 
     The norms are folded in float32. Its weights are cast: autocast would cast them anew at every call.
@@ -33,7 +36,7 @@ def ready(model: nn.Module, job: Job) -> nn.Module:
     return net.to(where, type_of(job))
 
 
-def load_ready(folder: Path, job: Job) -> nn.Module:
+def load_ready(folder: Path, job: Job) -> ImageClassifier:
     """`ready` for the weights that lie beside the backend's folder. Raises WeightsError for damaged ones."""
     return ready(load_model(folder.parent / "weights.safetensors")[0], job)
 

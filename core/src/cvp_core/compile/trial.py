@@ -150,10 +150,10 @@ def compile_here(
 ) -> dict[str, Any]:
     """Compiles in this process; returns the seconds that it took."""
     from ..plugins import load_target
-    from ..registry import backends
+    from ..registry import backend_of
     from ..weights.format import load_model
 
-    claim = backends().get(backend)
+    claim = backend_of(backend)
     began = time.perf_counter()
     model, _ = load_model(Path(weights))
     pictures = np.load(calibration, mmap_mode="r")
@@ -165,13 +165,13 @@ def run_here(
     backend: str, job: dict[str, Any], payload: str, pictures: str, count: int, seconds: float, logits: str, folder: str
 ) -> dict[str, Any]:
     """Loads as a later process will, times a batch, answers the first `count` pictures; imports torch if it must."""
-    from ..registry import backends
+    from ..registry import backend_of
     from .artifact import load_payload
     from .timing import measure
 
     asked = Job.from_json(job)
     began = time.perf_counter()
-    run = load_payload(backends().get(backend), Path(payload), asked)
+    run = load_payload(backend_of(backend), Path(payload), asked)
     images = np.load(pictures, mmap_mode="r")[:count]
     batch = np.ascontiguousarray(images[np.arange(asked.batch_size or 1) % len(images)])
     run(batch)

@@ -151,16 +151,16 @@ def loss_falls(subject: Subject) -> None:
 
     loss = loss_now()
     loss.backward()
-    slopes = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
-    start = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
-    length = torch.stack([slope.square().sum() for slope in slopes.values()]).sum().sqrt().item()
+    slopes = [(parameter, parameter.grad) for parameter in model.parameters() if parameter.grad is not None]
+    length = torch.stack([slope.square().sum() for _, slope in slopes]).sum().sqrt().item()
     require(length > 0, "the gradient of the loss is zero", "look at initialisation: all units may be dead")
     tried = []
+    moved = 0.0
     with torch.no_grad():
         for step in (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5):
-            for name, parameter in model.named_parameters():
-                if name in slopes:
-                    parameter.copy_(start[name] - step / length * slopes[name])
+            for parameter, slope in slopes:
+                parameter.add_(slope, alpha=(moved - step) / length)
+            moved = step
             tried.append(loss_now().item())
             if tried[-1] < loss.item():
                 return

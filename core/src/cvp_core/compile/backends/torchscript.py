@@ -33,10 +33,27 @@ def load(folder: Path, job: Job) -> Runner:
     with _quiet(), torch.inference_mode():
         script = torch.jit.load(str(folder / FILE), map_location=device_of(job))
         if job.precision == "float32" and device_of(job).type == "cpu":
-            script = torch.jit.optimize_for_inference(script)
-        for _ in range(2):  # it specialises on what it sees
-            script(examples(job))
+            script = _optimised(folder / FILE, script, job)
+        else:
+            _warm_up(script, job)
     return to_runner(script, job)
+
+
+def _optimised(path: Path, script: torch.jit.ScriptModule, job: Job) -> torch.jit.ScriptModule:
+    """With oneDNN's layouts inside; as it is where oneDNN lacks an operation, such as VGG's pooling from 3 to 7."""
+    try:
+        optimised = torch.jit.optimize_for_inference(script)
+        _warm_up(optimised, job)
+    except RuntimeError:
+        script = torch.jit.load(str(path))
+        _warm_up(script, job)
+        return script
+    return optimised
+
+
+def _warm_up(script: torch.jit.ScriptModule, job: Job) -> None:
+    for _ in range(2):  # it specialises on what it sees
+        script(examples(job))
 
 
 @contextmanager
