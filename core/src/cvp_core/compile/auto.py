@@ -80,10 +80,12 @@ def candidates(
         fitting = [name for name in wanted if name in spec.precisions]
         lacking = [name for name in fitting if missing_to_compile(spec, name)]
         missing = missing_modules(spec)
-        if missing:
-            reasons = [f"{spec.name} needs {' and '.join(missing)}: pip install '{spec.extra or missing[0]}'"]
-        elif kind not in spec.devices:
+        if kind not in spec.devices:
+            if backend == "auto":
+                continue  # nothing that anybody could install
             reasons = [f"{spec.name} does not run on {kind}, only on {', '.join(spec.devices)}"]
+        elif missing:
+            reasons = [f"{spec.name} needs {' and '.join(missing)}: pip install '{spec.extra or missing[0]}'"]
         elif not fitting:
             reasons = [f"{spec.name} does not compute in {precision}, only in {', '.join(spec.precisions)}"]
         else:
@@ -92,7 +94,8 @@ def candidates(
             modes = (named,) if named else spec.modes_for(kind)
             found += [Candidate(claim, replace(job, precision=name, mode=mode)) for name in fitting for mode in modes]
         if reasons and backend != "auto" and not found:
-            raise NotInstalledError(reasons[0]) if missing or lacking else ConfigError(reasons[0])
+            is_absent = kind in spec.devices and (missing or lacking)
+            raise NotInstalledError(reasons[0]) if is_absent else ConfigError(reasons[0])
         left_out += reasons
     if not found:
         raise ConfigError(f"no backend computes in {precision} on {job.device}: {'; '.join(left_out)}")
