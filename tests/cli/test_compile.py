@@ -99,3 +99,8 @@ def test_a_mistake_is_told_before_anything_is_compiled(
 ) -> None:
     assert main(["compile", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_checkpoint_is_compiled_at_its_own_size(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", str(place / "colours.safetensors"), "--image-size", "32"]) == 2
+    assert "a checkpoint has its own size" in capsys.readouterr().err

@@ -30,8 +30,8 @@ def trained(request: pytest.FixtureRequest) -> Trained:
     with torch.inference_mode():
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.running_mean.normal_(0, 0.1)  # type: ignore[union-attr]
-                module.running_var.uniform_(0.8, 1.2)  # type: ignore[union-attr]
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.8, 1.2)
                 module.weight.uniform_(0.8, 1.2)
         return net, images, net(torch.from_numpy(images)).numpy()
 

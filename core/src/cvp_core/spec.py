@@ -275,10 +275,8 @@ class BackendSpec:
         _check_target("compiler", self.compiler)
         if self.loader:
             _check_target("loader", self.loader)
-        unknown = {*(mode for modes in self.tried_modes.values() for mode in modes), self.mode_when_slow} - {
-            "",
-            *self.modes,
-        }
+        tried = {mode for modes in self.tried_modes.values() for mode in modes}
+        unknown = (tried | {self.mode_when_slow}) - {"", *self.modes}
         if unknown:
             raise ValueError(f"backend {self.name}: {', '.join(sorted(unknown))} is not among its modes {self.modes!r}")
         object.__setattr__(self, "compile_requires", MappingProxyType(dict(self.compile_requires)))

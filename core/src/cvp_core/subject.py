@@ -65,11 +65,13 @@ def find_subject(
     """The weights or artifact, or else the model, that `name` stands for; at (height, width) or at its own size.
 
     Raises UnknownNameError where it is neither, ConfigError for a size that the model cannot take, and what
-    `find_model`, `verified_weights` and `read_header` raise.
+    `find_weights`, `find_model`, `verified_weights` and `read_header` raise.
     """
     try:
         path = find_weights(name, weights_dir)
     except WeightsError as error:
+        if name.endswith(SUFFIX):
+            raise
         try:
             claim = find_model(name)
         except UnknownNameError as unknown:
@@ -83,10 +85,11 @@ def find_subject(
         path, label = verified_weights(path), label.removesuffix(ARTIFACT_SUFFIX)
     header = read_header(path)
     claim = find_model(f"{header.distribution}/{header.model}")
-    if _sized(claim, header.input_size, image_size) != header.input_size:
+    size = _sized(claim, header.input_size, image_size)
+    if size != header.input_size and not claim.spec.any_size:
         height, width = header.input_size[1:]
-        raise ConfigError(f"{name} is for pictures of {height}x{width} pixels; leave the size out")
-    return Subject(label, _qualified(claim), header.input_size, str(path.resolve()))
+        raise ConfigError(f"{name} was trained for {height}x{width} pixels only; leave the size out")
+    return Subject(label, _qualified(claim), size, str(path.resolve()))
 
 
 def _qualified(claim: Claim[ModelSpec]) -> str:

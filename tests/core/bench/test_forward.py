@@ -29,7 +29,8 @@ def spec(name, compiler="compile_plain", loader="load_plain", **rest):
 @hookimpl
 def cvp_backends():
     return [
-        spec("plain"), spec("zeros", loader="load_zeros"), spec("crashes", "crash"), spec("raises", "fail"),
+        spec("plain", modes=("calm", "quick")), spec("zeros", loader="load_zeros"),
+        spec("crashes", "crash"), spec("raises", "fail"),
         spec("lacking", requires=("no_such_module",), extra="such-module"),
     ]
 
@@ -73,7 +74,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     install(site, "cvp-planted", PLANTED)
     path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH", ""))))
     done = subprocess.run(
-        [sys.executable, "-c", RUN, "crashes,raises,lacking,zeros,plain,reference", "float32"],
+        [sys.executable, "-c", RUN, "crashes,raises,lacking,zeros,plain,plain:quick,reference", "float32"],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": path},
@@ -85,7 +86,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["reference", "plain"])
+@pytest.mark.parametrize("backend", ["reference", "plain", "plain:quick"])
 def test_a_row_has_figures(backend: str, rows: dict[str, Any]) -> None:
     row = rows[backend]
     assert row["error"] == ""

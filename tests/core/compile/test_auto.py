@@ -244,6 +244,7 @@ def edit(folder: Path, **changes: object) -> None:
         ({"arch": "z80"}, "compiled for z80"),
         ({"needs": ["avx9000"]}, "a CPU with avx9000"),
         ({"format_version": 99}, "artifact format 99"),
+        ({"format_version": 1}, "an older cvp-core"),
         ({"files": {"../../outside": "0"}}, "outside of it"),
         ({"job": {}}, "is damaged"),
     ],

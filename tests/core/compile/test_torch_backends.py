@@ -90,6 +90,11 @@ def test_inductor_compiles_block_by_block(tmp_path: Path) -> None:
     assert_parity(net, answers(net, "inductor", Job(SIZE, batch_size=3, mode="regional"), tmp_path), "float32")
 
 
+def test_padding_is_left_out_where_there_is_nothing_to_pad(net: ImageClassifier, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no groups of convolutions"):
+        answers(net, "inductor", Job(SIZE, mode="max-autotune-padded"), tmp_path)
+
+
 def test_cuda_graphs_need_a_gpu(net: ImageClassifier, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="for GPUs"):
         answers(net, "inductor", Job(SIZE, mode="reduce-overhead"), tmp_path)

@@ -95,6 +95,8 @@ def command(
     if not subject.weights:
         say(f"warning: {subject.label} has random weights; compile a checkpoint for answers that mean something")
     model, header = subject.open()
+    if subject.input_size != header.input_size:
+        raise click.UsageError("--image-size goes with a model's name; a checkpoint has its own size")
     count = None if batch_size == "dynamic" else int(batch_size)
     job = Job(header.input_size, batch_size=count, device=chosen, threads=threads, hint=hint)
     trying, left_out = candidates(backend, precision, job, may_be_lossy=max_drop is not None)

@@ -120,8 +120,7 @@ def time_candidate(model: Prepared, candidate: Candidate, seconds: float, time_l
         seconds=seconds,
         time_limit=time_limit,
     )
-    label = backends().label(candidate.name, candidate.claim)
-    row = _row(model.subject, label, candidate.job)
+    row = _row(model.subject, candidate.name, candidate.job)
     if trial.timing is None:
         return replace(row, error=trial.fault)
     parity = {**trial.parity.to_json(), "fault": trial.fault} if trial.parity else None

@@ -45,11 +45,11 @@ __all__ = [
     "verified_weights",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST, WEIGHTS, PAYLOAD = "manifest.json", "weights.safetensors", "payload"
 ARTIFACT_SUFFIX = ".cvp"
 # Of these libraries another minor release may read what was written differently.
-LIBRARIES = ("torch", "onnxruntime", "openvino")
+LIBRARIES = ("torch", "onnxruntime", "openvino", "tensorrt")
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,10 @@ def read_manifest(folder: Path) -> Manifest:
             raise WeightsError(
                 f"{folder} has artifact format {data['format_version']}, this cvp-core reads up to {FORMAT_VERSION}: "
                 "pip install --upgrade cvp-core"
+            )
+        if data["format_version"] < FORMAT_VERSION:
+            raise WeightsError(
+                f"{folder} was compiled by an older cvp-core, which this one cannot run; compile it again"
             )
         return Manifest(
             header=Header.from_json(data["header"]),

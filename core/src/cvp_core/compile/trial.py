@@ -38,9 +38,12 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """The backend's, with its mode where that is not its first."""
+        """What `--backend` takes for it: the backend, and its mode where that is not its first."""
+        from ..registry import backends
+
         spec, mode = self.claim.spec, self.job.mode
-        return f"{spec.name}:{mode}" if mode and mode != spec.modes[0] else spec.name
+        name = backends().label(spec.name, self.claim)
+        return f"{name}:{mode}" if mode and mode != spec.modes[0] else name
 
     @property
     def label(self) -> str:

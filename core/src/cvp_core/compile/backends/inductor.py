@@ -43,7 +43,10 @@ def _compiled(net: ImageClassifier, job: Job) -> Any:
     if job.mode == "reduce-overhead" and not is_on_gpu:
         raise ConfigError("inductor:reduce-overhead is CUDA graphs, for GPUs; inductor works here")
     if job.mode.endswith("-padded"):
-        net = pad_groups(net, _WIDTH)
+        padded = pad_groups(net, _WIDTH)
+        if sum(value.numel() for value in padded.parameters()) == sum(value.numel() for value in net.parameters()):
+            raise ConfigError("it has no groups of convolutions to pad; inductor:max-autotune is the same")
+        net = padded
     # freezing packs the weights as oneDNN likes them
     options: dict[str, Any] = {"freezing": job.mode != "regional", "max_autotune": job.mode.startswith("max-autotune")}
     if is_on_gpu:
