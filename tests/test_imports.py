@@ -17,6 +17,7 @@ PUBLIC_MODULES = (
     "cvp_core.errors",
     "cvp_core.foreign",
     "cvp_core.testing",
+    "cvp_core.train",
     "cvp_core.weights",
 )
 

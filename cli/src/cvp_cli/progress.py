@@ -69,7 +69,11 @@ class TrainingDisplay(Callback):
             f"{describe_device(plan.device, plan.threads)}, {plan.precision}{layout}, batch {batch} at "
             f"{format_shape((height, width))}",
         )
+        for line in _special(plan):
+            self._fact("", line)
         self._fact("run", str(run))
+        if plan.run is not None:
+            self._fact("", _where(plan))
         self._print("")
 
     def on_progress(self, progress: Progress) -> None:
@@ -103,6 +107,9 @@ class TrainingDisplay(Callback):
         self._print("")
         if result.was_interrupted:
             self._fact("stopped", f"in epoch {result.epochs + 1}, step {result.step}")
+            self._fact("next", f"cvp train --resume {result.run}")
+        elif result.stopped_early:
+            self._fact("stopped", f"after epoch {result.epochs}: validation has not got better for a while")
         if result.weights is None:
             self._fact("kept", "nothing: no epoch was over")
             return
@@ -115,10 +122,12 @@ class TrainingDisplay(Callback):
         if result.files:
             first, *others = result.files
             self._fact("look", "  ".join([str(first), *(path.name for path in others)]))
-        self._fact("time", format_seconds(result.seconds))
+        memory = f", at most {format_size(round(result.memory_mb * 1e6))} of memory" if result.memory_mb else ""
+        self._fact("time", f"{format_seconds(result.seconds)}{memory}")
         for note in result.notes:
             self._fact("note", note)
-        self._fact("next", f"cvp predict {self._short_name(result.weights)} photo.jpg")
+        if not result.was_interrupted:
+            self._fact("next", f"cvp predict {self._short_name(result.weights)} photo.jpg")
 
     def _short_name(self, weights: Path) -> str:
         from cvp_core.weights import find_weights
@@ -165,3 +174,25 @@ class TrainingDisplay(Callback):
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+
+def _special(plan: Plan) -> list[str]:
+    """What of the settings a person would want to see before it starts."""
+    config = plan.config
+    lines = []
+    if config.freeze != "none":
+        later = f"; all from epoch {config.unfreeze_at + 1} on" if config.unfreeze_at is not None else ""
+        lines.append(f"frozen: {config.freeze.replace('backbone', 'all but the head')}{later}")
+    craft = [config.augment] if config.augment not in ("none", "light") else []
+    numbers = {key: getattr(config, key) for key in ("mixup", "cutmix", "erasing", "ema")}
+    craft += [f"{key} {value:g}" for key, value in numbers.items() if value]
+    if craft:
+        lines.append(", ".join(craft))
+    return lines
+
+
+def _where(plan: Plan) -> str:
+    if plan.snapshot is None:
+        return "goes on from its beginning: no checkpoint was written"
+    standing = plan.snapshot.facts["standing"]
+    return f"goes on after epoch {standing['epoch']}, step {standing['step']}"

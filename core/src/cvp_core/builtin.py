@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .hookspecs import hookimpl
-from .spec import BackendSpec, DatasetSpec
+from .spec import BackendSpec, DatasetSpec, RecipeSpec
 
 CVP_API = 1
 
-__all__ = ["CVP_API", "cvp_backends", "cvp_datasets"]
+__all__ = ["CVP_API", "cvp_backends", "cvp_datasets", "cvp_recipes"]
 
 
 @hookimpl
@@ -20,5 +20,12 @@ def cvp_datasets() -> tuple[DatasetSpec, ...]:
 @hookimpl
 def cvp_backends() -> tuple[BackendSpec, ...]:
     from .compile.backends import SPECS
+
+    return SPECS
+
+
+@hookimpl
+def cvp_recipes() -> tuple[RecipeSpec, ...]:
+    from .train.cookbook import SPECS
 
     return SPECS

@@ -17,7 +17,7 @@ from .data.loading import Loader, make_loader
 from .errors import ConfigError, DataError
 from .spec import Preprocess
 
-__all__ = ["Evaluation", "draw", "evaluate", "evaluate_loader", "match_classes", "pick_split"]
+__all__ = ["Evaluation", "answers_of", "draw", "evaluate", "evaluate_loader", "match_classes", "pick_split"]
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,49 @@ class Evaluation:
     confidences: Tensor  # float32 (N), the probability of the prediction
     classes: int
 
+    @classmethod
+    def of(cls, logits: Tensor, labels: Tensor) -> Evaluation:
+        """logits: float32 (N, classes). labels: int64 (N). Both on the CPU."""
+        classes = logits.shape[1]
+        confidences, predictions = logits.softmax(1).max(1)
+        top5 = multiclass_accuracy(logits, labels, num_classes=classes, top_k=min(5, classes), average="micro")
+        return cls(
+            top1=(predictions == labels).float().mean().item(),
+            top5=top5.item(),
+            loss=functional.cross_entropy(logits, labels).item(),
+            samples=len(labels),
+            labels=labels,
+            predictions=predictions,
+            confidences=confidences,
+            classes=classes,
+        )
+
     def confusion(self) -> Tensor:
         """Counts (classes, classes): rows are the truth, columns the prediction."""
         return multiclass_confusion_matrix(self.predictions, self.labels, num_classes=self.classes)
 
 
-@torch.inference_mode()
 def evaluate_loader(
     model: Callable[[Tensor], Tensor],
     loader: Loader,
     prepare: Callable[[Tensor], Tensor],
     progress: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Runs `model` over a loader's first epoch. `progress` is told the number of samples done.
+    """How well `model` does on a loader's first epoch. `progress` is told the number of samples done.
 
     The model's mode is the caller's business: it should be in evaluation mode.
     """
+    return Evaluation.of(*answers_of(model, loader, prepare, progress))
+
+
+@torch.inference_mode()
+def answers_of(
+    model: Callable[[Tensor], Tensor],
+    loader: Loader,
+    prepare: Callable[[Tensor], Tensor],
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Logits, float32 (N, classes), and labels, int64 (N), of a loader's first epoch, on the CPU."""
     all_logits, all_labels = [], []
     done = 0
     for pixels, labels in loader.epoch(0):
@@ -57,21 +84,7 @@ def evaluate_loader(
         done += len(labels)
         if progress is not None:
             progress(done)
-    logits = torch.cat(all_logits).cpu()
-    labels = torch.cat(all_labels)
-    classes = logits.shape[1]
-    confidences, predictions = logits.softmax(1).max(1)
-    top5 = multiclass_accuracy(logits, labels, num_classes=classes, top_k=min(5, classes), average="micro")
-    return Evaluation(
-        top1=(predictions == labels).float().mean().item(),
-        top5=top5.item(),
-        loss=functional.cross_entropy(logits, labels).item(),
-        samples=len(labels),
-        labels=labels,
-        predictions=predictions,
-        confidences=confidences,
-        classes=classes,
-    )
+    return torch.cat(all_logits).cpu(), torch.cat(all_labels)
 
 
 def pick_split(splits: DataSplits, wanted: str, *, seed: int, val_fraction: float) -> tuple[str, ImageSet]:
@@ -155,6 +168,6 @@ class _Relabelled:
     def __len__(self) -> int:
         return len(self.loader)
 
-    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for pixels, labels in self.loader.epoch(number):
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        for pixels, labels in self.loader.epoch(number, start):
             yield pixels, self.mapping[labels]

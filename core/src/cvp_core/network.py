@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .blocks.heads import HiddenLinear
 from .spec import Parts
 
 __all__ = ["Identity", "ImageClassifier"]
@@ -71,13 +73,24 @@ class ImageClassifier(nn.Module):
         return layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels  # type: ignore[return-value]
 
     @torch.jit.unused
-    def reset_head(self, num_classes: int) -> None:
-        """Replaces the classifier by a freshly initialised one, on the same device and with the same dtype."""
+    def reset_head(self, num_classes: int, kind: str = "") -> None:
+        """Replaces the classifier by a freshly initialised one, on the same device and with the same dtype.
+
+        kind: "linear", or "mlp" with a hidden layer; "" keeps what it is. Raises ValueError for another kind or count,
+        and for an "mlp" in place of a convolution.
+        """
         if num_classes < 1:
             raise ValueError(f"num_classes is {num_classes}; it must be at least 1")
+        if kind not in ("", "linear", "mlp"):
+            raise ValueError(f"kind of head is {kind!r}; allowed are linear and mlp")
         for name in self.parts.classifiers:
             parent, _, own = name.rpartition(".")
-            self.get_submodule(parent).add_module(own, _fresh(self.get_submodule(name), num_classes))
+            self.get_submodule(parent).add_module(own, _fresh(self.get_submodule(name), num_classes, kind))
+
+    @torch.jit.unused
+    def head_kind(self) -> str:
+        """ "mlp" where the classifier has a hidden layer, else "linear"."""
+        return "mlp" if isinstance(self.get_submodule(self.parts.classifiers[0]), HiddenLinear) else "linear"
 
     @torch.jit.unused
     def parameters_of(self, part: str) -> dict[str, nn.Parameter]:
@@ -85,12 +98,16 @@ class ImageClassifier(nn.Module):
         return {name: value for name, value in self.named_parameters() if self.parts.part_of(name) == part}
 
 
-def _fresh(old: nn.Module, num_classes: int) -> nn.Module:
+def _fresh(old: nn.Module, num_classes: int, kind: str) -> nn.Module:
     """A last layer like `old` with another count of classes."""
     if isinstance(old, nn.Linear):
-        where = {"device": old.weight.device, "dtype": old.weight.dtype}
+        where: dict[str, Any] = {"device": old.weight.device, "dtype": old.weight.dtype}
+        if (kind or ("mlp" if isinstance(old, HiddenLinear) else "linear")) == "mlp":
+            return HiddenLinear(old.in_features, num_classes, **where)
         return nn.Linear(old.in_features, num_classes, bias=old.bias is not None, **where)
     if isinstance(old, nn.Conv2d):
+        if kind == "mlp":
+            raise ValueError("the classifier is a convolution, which takes no hidden layer; --head linear works")
         where = {"device": old.weight.device, "dtype": old.weight.dtype}
         return nn.Conv2d(old.in_channels, num_classes, old.kernel_size, bias=old.bias is not None, **where)  # type: ignore[arg-type]
     raise TypeError(f"cannot replace a classifier of type {type(old).__name__}")

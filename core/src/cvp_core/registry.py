@@ -52,7 +52,7 @@ def _catalogues(plugins: Iterable[Plugin]) -> dict[str, Catalogue[Any]]:
         "models": catalogue("model or family", "cvp list-models", "models"),
         "datasets": catalogue("data set", "cvp data list", "datasets"),
         "backends": catalogue("backend", "cvp doctor", "backends"),
-        "recipes": catalogue("recipe", "cvp doctor", "recipes"),
+        "recipes": catalogue("recipe", "cvp recipes list", "recipes"),
     }
     defaults = [(claim.spec.family, claim) for claim in found["models"] if claim.spec.default]
     found["families"] = Catalogue("family", "cvp list-models", defaults)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import math
 import os
 import signal
@@ -25,7 +24,7 @@ from cvp_core.errors import ConfigError, DataError, OutputError, TrainingError
 from cvp_core.spec import Preprocess
 from cvp_core.train import Callback, TrainConfig, TrainResult, plan, resolve_config, train
 from cvp_core.train.events import EpochResult, Progress
-from cvp_core.train.optim import make_optimizer, schedule_factor
+from cvp_core.train.optim import make_optimizer
 
 SIDE = 12
 
@@ -106,7 +105,9 @@ def test_what_is_given_stands_over_the_recipe_and_the_recipe_over_defaults() -> 
         ({"epochs": "many"}, "epochs is 'many'; expected int"),
         ({"learning_rate": -1.0}, "learning_rate is -1"),
         ({"learning_rate": math.nan}, "learning_rate is nan"),
-        ({"optimizer": "adam"}, "optimizer is 'adam'; allowed are adamw, sgd"),
+        ({"optimizer": "adan"}, "optimizer is 'adan'; allowed are adamw, adam, sgd, lion"),
+        ({"freeze": "stage:0"}, "freeze is 'stage:0'; allowed are none, backbone and stage:N"),
+        ({"unfreeze_at": 2}, "unfreeze_at needs something frozen"),
         ({"lerning_rate": 1.0}, "did you mean 'learning_rate'"),
         ({"val_fraction": 1.5}, "val_fraction is 1.5; allowed is from 0.001 to 0.9"),
         ({"mean": [0.5]}, "mean and std belong together"),
@@ -115,15 +116,6 @@ def test_what_is_given_stands_over_the_recipe_and_the_recipe_over_defaults() -> 
 def test_a_wrong_setting_is_told_with_what_is_allowed(change: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
         resolve_config({"model": "m", "data": "d", **change})
-
-
-def test_the_schedule_warms_up_linearly_peaks_and_follows_a_cosine_to_zero() -> None:
-    factors = [schedule_factor(step, 100, 10) for step in range(101)]
-    assert factors[0] == pytest.approx(1 / 11)
-    assert max(factors) == factors[10] == 1
-    assert factors[55] == pytest.approx(0.5)
-    assert factors[100] == pytest.approx(0)
-    assert all(a >= b for a, b in itertools.pairwise(factors[10:]))
 
 
 def test_norms_and_biases_are_not_decayed() -> None:

@@ -57,7 +57,7 @@ def command(
 
     classifier = load(checkpoint, device=device, weights_dir=weights_dir, trust=trust, fallback=fallback)
     training = classifier.header.training
-    splits = open_data(data or str(training.get("data", "")))
+    splits = open_data(data) if data else open_data(str(training.get("data", "")), training.get("val_data"))
     name, images = pick_split(
         splits,
         split,

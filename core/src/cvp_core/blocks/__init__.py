@@ -7,7 +7,7 @@ imports only torch.
 
 from .branches import basic, bottleneck, pre_activated_basic, pre_activated_bottleneck
 from .gates import SqueezeExcite
-from .heads import HiddenHead, PoolHead
+from .heads import HiddenHead, HiddenLinear, PoolHead
 from .inverted import inverted_block, inverted_residual
 from .paths import Concat, Dense, DualPath, Residual
 from .stochastic import StochasticDepth
@@ -20,6 +20,7 @@ __all__ = [
     "Dense",
     "DualPath",
     "HiddenHead",
+    "HiddenLinear",
     "NormActConv",
     "PoolHead",
     "Residual",

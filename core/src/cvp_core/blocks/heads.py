@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-__all__ = ["HiddenHead", "PoolHead"]
+__all__ = ["HiddenHead", "HiddenLinear", "PoolHead"]
 
 
 class PoolHead(nn.Module):
@@ -67,3 +69,19 @@ class HiddenHead(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.hidden(self.flatten(self.pool(x)))
         return self.classifier(self.dropout(x))
+
+
+class HiddenLinear(nn.Linear):
+    """A linear layer behind a hidden one of as many units as it has inputs, and ReLU: (N, features) to (N, classes).
+
+    It is a linear layer to whoever asks for a classifier's inputs, outputs and last weights.
+    """
+
+    def __init__(
+        self, features: int, num_classes: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> None:
+        super().__init__(features, num_classes, device=device, dtype=dtype)
+        self.hidden = nn.Linear(features, features, device=device, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(self.hidden(x).relu(), self.weight, self.bias)

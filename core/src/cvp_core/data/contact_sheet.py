@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from ..errors import ConfigError, DataError
+from ..lettering import fitted, page_font
 from .sources import DataSplits, ImageSet
 
 __all__ = ["contact_sheet"]
@@ -50,26 +50,19 @@ def contact_sheet(
     top = _MARGIN + _LINE * len(captions)
     page = Image.new("RGB", (_width(columns, tile), top + shown * (tile + 4) + _MARGIN), "white")
     draw = ImageDraw.Draw(page)
-    font = _font()
+    font = page_font()
     for line, text in enumerate(captions):
-        draw.text((_MARGIN, _MARGIN + line * _LINE), _fitted(text, font, page.width - 2 * _MARGIN), "black", font)
+        draw.text((_MARGIN, _MARGIN + line * _LINE), fitted(text, font, page.width - 2 * _MARGIN), "black", font)
     generator = np.random.default_rng(seed)
     for row in range(shown):
         y = top + row * (tile + 4)
         members = np.flatnonzero(images.labels == row)
-        text = _fitted(names[row], font, _LABEL_WIDTH - _MARGIN)
+        text = fitted(names[row], font, _LABEL_WIDTH - _MARGIN)
         draw.text((_MARGIN, y + tile // 2 - _TEXT), text, "black", font)
         draw.text((_MARGIN, y + tile // 2 + 2), f"class {row}, {len(members):,} pictures", "grey", font)
         for column, index in enumerate(generator.permutation(members)[:columns]):
             page.paste(_tile(images, int(index), tile), (_MARGIN + _LABEL_WIDTH + column * (tile + 4), y))
     return page
-
-
-def _font() -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings: Latin, Greek, Cyrillic and more; Pillow's own font is ASCII."""
-    import matplotlib
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), _TEXT)
 
 
 def _width(columns: int, tile: int) -> int:
@@ -94,13 +87,3 @@ def _tile(images: ImageSet, index: int, size: int) -> Image.Image:
     square = Image.new("RGB", (size, size), (240, 240, 240))
     square.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
     return square
-
-
-def _fitted(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """One line of `text`, cut with an ellipsis where it is wider than `width` pixels."""
-    line = " ".join(text.split())
-    if font.getlength(line) <= width:
-        return line
-    while line and font.getlength(line + "...") > width:
-        line = line[:-1]
-    return line + "..."

@@ -55,10 +55,12 @@ _TURNS = {
 }
 
 
-def open_image(source: ImageSource, channels: int = 3) -> Image.Image:
+def open_image(source: ImageSource, channels: int = 3, at_least: int = 0) -> Image.Image:
     """The picture of `source`, decoded, upright (EXIF) and opaque, as mode "RGB" (3 channels) or "L" (1).
 
     source: a path, the bytes of a file, an open binary file (read from its start, left open), or an image.
+    at_least: pixels of the shorter side that are enough. A JPEG file of twice that or more is decoded at 1/2, 1/4 or
+        1/8 of its size, which takes two thirds to a third of the time; 0 decodes all pixels.
     Transparency is laid on white; 16-bit grey is scaled by 257, not clipped; of an animation the first
     frame is taken. Orientation that cannot be read counts as upright.
     Raises ImageError with the reason alone: missing, empty, foreign, damaged, cut off, float pixels, or more
@@ -67,11 +69,11 @@ def open_image(source: ImageSource, channels: int = 3) -> Image.Image:
     if channels not in (1, 3):
         raise ConfigError(f"pictures are read with 1 or 3 channels, given {channels}")
     if isinstance(source, Image.Image):
-        return _guarded(source, channels, "picture", 0)
+        return _guarded(source, channels, 0, "picture", 0)
     with _opened(source) as file:
         length = file.seek(0, os.SEEK_END)
         image, kind = _recognise(file, length)
-        return _guarded(image, channels, f"{kind} file", length)
+        return _guarded(image, channels, at_least, f"{kind} file", length)
 
 
 @contextmanager
@@ -127,13 +129,15 @@ def _recognise(file: BinaryIO, length: int) -> tuple[ImageFile.ImageFile, str]:
     raise ImageError("not a picture that Pillow can read (JPEG, PNG, WebP, TIFF, GIF, BMP and others are)")
 
 
-def _guarded(image: Image.Image, channels: int, what: str, length: int) -> Image.Image:
+def _guarded(image: Image.Image, channels: int, at_least: int, what: str, length: int) -> Image.Image:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(f"{width}x{height} pixels are more than the {MAX_PIXELS:,} that are read")
     if width * height == 0:
         raise ImageError("a picture without pixels")
     try:
+        if at_least > 0:
+            image.draft(None, (at_least, at_least))  # other formats than JPEG know no such thing and do nothing
         image.load()
         return _converted(_upright(image), channels)
     except ImageError:

@@ -6,31 +6,48 @@ Both loaders give uint8 pixels in (N, H, W, C) order until the batch is on its d
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..errors import ConfigError, DataError
+from ..errors import DataError, MachineError
 from ..spec import Preprocess
 from . import augment as augmentation
+from .decode import Pictures
+from .order import Order
 from .preprocess import resize_and_crop
 from .sources import ArraySet, ImageSet
+from .workers import end_workers, explained, ignore_interrupt, watch_workers
 
-__all__ = ["Loader", "Normalise", "make_loader"]
+__all__ = ["Loader", "Normalise", "PictureLoader", "make_loader"]
 
 
 class Loader(Protocol):
-    """An epoch's batches: uint8 pixels (N, H, W, C) and int64 labels (N)."""
+    """An epoch's batches: uint8 pixels (N, H, W, C) and int64 labels (N).
+
+    samples: pictures of an epoch, of all processes together in training, of this one in evaluation.
+    """
 
     samples: int
 
     def __len__(self) -> int: ...
-    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """From batch `start` on, the batches that the whole epoch would have."""
+        ...
+
+
+class PictureLoader(Loader, Protocol):
+    """A loader that also says which pictures its batches are of."""
+
+    def order(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each batch of `epoch`, int64 indices into the set of pictures and int64 labels; nothing is decoded."""
+        ...
 
 
 class Normalise:
@@ -53,62 +70,82 @@ def make_loader(
     *,
     is_training: bool = False,
     augment: str = "none",
+    erasing: float = 0.0,
     seed: int = 0,
     workers: int = 0,
-) -> Loader:
-    """Batches of `images`: in order for evaluation; shuffled by (seed, epoch) and augmented for training.
+    sampling: str = "shuffle",
+    share: tuple[int, int] = (0, 1),
+    cache_gib: float = 0.0,
+    pin: bool = False,
+) -> PictureLoader:
+    """Batches of `images`: in order for evaluation; drawn by (seed, epoch) and augmented for training.
 
-    Training drops a last batch that is not full. Raises ConfigError for an unknown augmentation.
+    batch_size, sampling, share: as `Order` takes them; training drops a last batch that is not full.
+    augment, erasing: a preset's name, and the probability that a rectangle of a picture is erased.
+    cache_gib: room for decoded pictures in the user's cache folder, as `Pictures` uses it.
+    pin: batches lie in memory that a GPU can copy from by itself. Needs CUDA.
+    Raises what `Order` and `make_transform` raise; iterating raises DataError for a picture that cannot be read and
+    MachineError for a worker that was ended.
     """
-    if augment not in augmentation.AUGMENTATIONS:
-        raise ConfigError(f"augment '{augment}' is not one of {', '.join(augmentation.AUGMENTATIONS)}")
-    if isinstance(images, ArraySet) and augment != "light":
-        return _ArrayLoader(images, preprocess, batch_size, is_training, augment, seed)
-    return _FileLoader(images, preprocess, batch_size, is_training, augment, seed, workers)
+    order = Order(images.labels, batch_size, is_training=is_training, sampling=sampling, seed=seed, share=share)
+    variation = _Variation(augment, preprocess, erasing, seed)
+    if isinstance(images, ArraySet) and variation.transform is None:
+        return _ArrayLoader(_resized(images, preprocess), order, variation, pin)
+    crop_side = augmentation.smallest_crop(augment) if variation.transform else None
+    samples = _Samples(Pictures(images, preprocess, crop_side, cache_gib), variation)
+    return _FileLoader(samples, order, workers, pin)
 
 
-def _batches(samples: int, batch_size: int, is_training: bool) -> int:
-    return samples // batch_size if is_training else -(-samples // batch_size)
+class _Variation:
+    """What training does to a picture; nothing by default."""
 
-
-def _order(count: int, is_training: bool, seed: int, epoch: int) -> np.ndarray:
-    if not is_training:
-        return np.arange(count)
-    return np.random.default_rng((seed, epoch)).permutation(count)
-
-
-class _ArrayLoader:
-    """Pictures that fit in memory, resized once; a batch is one gather."""
-
-    def __init__(
-        self,
-        images: ArraySet,
-        preprocess: Preprocess,
-        batch_size: int,
-        is_training: bool,
-        augment: str,
-        seed: int,
-    ) -> None:
-        self.pixels = torch.tensor(_resized(images, preprocess))
-        self.labels = torch.from_numpy(np.asarray(images.labels, dtype=np.int64))
-        self.samples = len(images)
-        self.batch_size = min(batch_size, self.samples)
-        self.is_training = is_training
-        self.augment = augment
+    def __init__(self, augment: str, preprocess: Preprocess, erasing: float, seed: int) -> None:
+        self.transform = augmentation.make_transform(augment, preprocess)  # of a PIL picture
+        self.is_shifted = augment == "shift"
+        self.erasing = erasing
         self.seed = seed
 
-    def __len__(self) -> int:
-        return _batches(self.samples, self.batch_size, self.is_training)
+    def seeds(self, epoch: int, draws: np.ndarray) -> np.ndarray:
+        return augmentation.sample_seeds(self.seed, epoch, draws)
 
-    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        order = _order(self.samples, self.is_training, self.seed, number)
-        for step in range(len(self)):
-            chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
-            indices = torch.from_numpy(chosen)
-            pixels = self.pixels[indices]
-            if self.augment == "shift":
-                pixels = augmentation.shift(pixels, augmentation.sample_seeds(self.seed, number, chosen))
-            yield pixels, self.labels[indices]
+    def of_pixels(self, pixels: Tensor, seeds: np.ndarray) -> Tensor:
+        """What is done to uint8 (N, H, W, C), which is the caller's own copy."""
+        if self.is_shifted:
+            pixels = augmentation.shift(pixels, seeds)
+        return augmentation.erase(pixels, seeds, self.erasing) if self.erasing else pixels
+
+
+class _Ordered:
+    """What both loaders share."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._labels = torch.from_numpy(np.asarray(order.labels, dtype=np.int64))
+        self.samples = order.samples
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def order(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        for draws in self._order.batches(number, start):
+            indices = torch.from_numpy(draws % len(self._labels))
+            yield indices, self._labels[indices]
+
+
+class _ArrayLoader(_Ordered):
+    """Pictures that fit in memory, resized once; a batch is one gather."""
+
+    def __init__(self, pixels: np.ndarray, order: Order, variation: _Variation, pin: bool) -> None:
+        super().__init__(order)
+        self._pixels = torch.tensor(pixels)
+        self._variation, self._pin = variation, pin
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        for draws in self._order.batches(number, start):
+            indices = torch.from_numpy(draws % len(self._labels))
+            pixels = self._variation.of_pixels(self._pixels[indices], self._variation.seeds(number, draws))
+            labels = self._labels[indices]
+            yield (pixels.pin_memory(), labels.pin_memory()) if self._pin else (pixels, labels)
 
 
 def _resized(images: ArraySet, preprocess: Preprocess) -> np.ndarray:
@@ -123,89 +160,80 @@ def _resized(images: ArraySet, preprocess: Preprocess) -> np.ndarray:
     return result
 
 
-class _Samples(Dataset["tuple[Tensor, int] | str"]):
-    """Decodes one picture; the key is (epoch, index), so that workers need no other state.
+class _Samples(Dataset["tuple[Tensor, Tensor] | str"]):
+    """Decodes and varies one batch; its key is (epoch, draws), so that workers need no other state.
 
     A picture that cannot be read gives the reason as text: an exception would lose its type on the way
     from a worker.
     """
 
-    def __init__(self, images: ImageSet, preprocess: Preprocess, augment: str, seed: int) -> None:
-        self.images = images
-        self.preprocess = preprocess
-        self.transform = augmentation.light(preprocess) if augment == "light" else None
-        self.augment = augment
-        self.seed = seed
+    def __init__(self, pictures: Pictures, variation: _Variation) -> None:
+        self.pictures, self.variation = pictures, variation
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int] | str:
-        epoch, index = key
+    def __getitem__(self, key: tuple[int, np.ndarray]) -> tuple[Tensor, Tensor] | str:
+        epoch, draws = key
+        labels = self.pictures.images.labels
+        indices = draws % len(labels)
+        seeds = self.variation.seeds(epoch, draws)
+        preprocess = self.pictures.preprocess
+        pixels = np.empty((len(draws), *preprocess.size, preprocess.channels), np.uint8)
         try:
-            image = self.images.read(index, self.preprocess.channels)
+            with augmentation.own_randomness() as set_seed:
+                for place, (index, seed) in enumerate(zip(indices.tolist(), seeds, strict=True)):
+                    if self.variation.transform is None:
+                        pixels[place] = self.pictures.evaluated(index)
+                    else:
+                        image = self.pictures.whole(index)
+                        set_seed(seed)
+                        pixels[place] = np.asarray(self.variation.transform(image)).reshape(pixels.shape[1:])
         except DataError as error:
             return str(error)
-        if self.transform is not None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(int(self._seeds(epoch, index)[0] >> np.uint64(1)))
-                image = self.transform(image)
-            pixels = torch.from_numpy(np.array(image, np.uint8).reshape(*self.preprocess.size, -1))
-        else:
-            pixels = torch.from_numpy(resize_and_crop(image, self.preprocess))
-            if self.augment == "shift":
-                pixels = augmentation.shift(pixels[None], self._seeds(epoch, index))[0]
-        return pixels, int(self.images.labels[index])
-
-    def _seeds(self, epoch: int, index: int) -> np.ndarray:
-        return augmentation.sample_seeds(self.seed, epoch, np.array([index]))
+        return self.variation.of_pixels(torch.from_numpy(pixels), seeds), torch.from_numpy(labels[indices])
 
 
-class _FileLoader:
+class _FileLoader(_Ordered):
     """Pictures decoded from files, in this process or in workers that live as long as the loader."""
 
-    def __init__(
-        self,
-        images: ImageSet,
-        preprocess: Preprocess,
-        batch_size: int,
-        is_training: bool,
-        augment: str,
-        seed: int,
-        workers: int,
-    ) -> None:
-        self.samples = len(images)
-        self.batch_size = min(batch_size, self.samples)
-        self.is_training = is_training
-        self.seed = seed
-        self._batches: list[list[tuple[int, int]]] = []
+    def __init__(self, samples: _Samples, order: Order, workers: int, pin: bool) -> None:
+        super().__init__(order)
+        self._keys: list[tuple[int, np.ndarray]] = []
+        # batch_size=None: a key is a whole batch already.
         self._loader = DataLoader(
-            _Samples(images, preprocess, augment, seed),
-            batch_sampler=self._batches,
+            samples,
+            batch_size=None,
+            sampler=self._keys,
             num_workers=workers,
             persistent_workers=workers > 0,
-            worker_init_fn=_ignore_interrupt,
-            collate_fn=_collate,
+            worker_init_fn=ignore_interrupt,
+            collate_fn=_as_it_is,
+            pin_memory=pin,
+            generator=torch.Generator(),  # the global one would move on with every epoch that is begun
         )
 
-    def __len__(self) -> int:
-        return _batches(self.samples, self.batch_size, self.is_training)
-
-    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        order = [(number, int(index)) for index in _order(self.samples, self.is_training, self.seed, number)]
-        self._batches[:] = [order[step * self.batch_size : (step + 1) * self.batch_size] for step in range(len(self))]
-        for batch in self._loader:
+    def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        self._keys[:] = [(number, draws) for draws in self._order.batches(number, start)]
+        batches = self._asked(self._begin)
+        while (batch := self._asked(lambda: next(batches, None))) is not None:
             if isinstance(batch, str):
                 raise DataError(f"{batch}; mend or remove that picture")
             yield batch
 
+    def _begin(self) -> Iterator[Any]:
+        before = self._loader._iterator
+        batches = iter(self._loader)
+        watch_workers(has_new=batches is not before)
+        return batches
 
-def _collate(samples: list[tuple[Tensor, int] | str]) -> tuple[Tensor, Tensor] | str:
-    good: list[tuple[Tensor, int]] = []
-    for sample in samples:
-        if isinstance(sample, str):
-            return sample
-        good.append(sample)
-    return torch.stack([pixels for pixels, _ in good]), torch.tensor([label for _, label in good])
+    def _asked(self, ask: Callable[[], Any]) -> Any:
+        """What DataLoader answers. Raises MachineError where a worker was lost; the next epoch then starts new ones."""
+        try:
+            with explained() if self._loader.num_workers else nullcontext():
+                return ask()
+        except MachineError:
+            end_workers(self._loader)
+            raise
 
 
-def _ignore_interrupt(_: int) -> None:
-    """Ctrl-C is the main process's to handle; a worker ends with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _as_it_is(batch: Any) -> Any:
+    """DataLoader's own would make tensors of the text."""
+    return batch

@@ -1,4 +1,4 @@
-"""From what `--data` was given, a folder or a name, to an opened data set."""
+"""From what `--data` was given, a folder, a list file or a name, to an opened data set."""
 
 from __future__ import annotations
 
@@ -12,25 +12,32 @@ from ..plugins import load_target
 from ..registry import datasets
 from ..spec import DatasetSpec
 from .folder import near_folders, open_folder
+from .listing import LIST_SUFFIXES, open_list, with_val_list
 from .sources import DataSplits
 
 __all__ = ["open_data"]
 
 
-def open_data(data: str | os.PathLike[str]) -> DataSplits:
+def open_data(data: str | os.PathLike[str], val_data: str | os.PathLike[str] | None = None) -> DataSplits:
     """The data set that a path or a name stands for; nothing is split off and no picture is opened.
 
-    A path is what contains a separator, starts with "." or "~", or exists here and is not a data set's
-    name. A name is looked for in $CVP_DATA, in ./data, and then among the named data sets; a folder found
-    for a named one takes the place of its pictures and keeps its recipe.
-    Raises DataError for a folder that cannot be used, UnknownNameError with near misses,
+    A path is what contains a separator, starts with "." or "~", ends as a list file does (.txt, .lst, .list), or
+    exists here and is not a data set's name. A name is looked for in $CVP_DATA, in ./data, and then among the
+    named data sets; a folder found for a named one takes the place of its pictures and keeps its recipe.
+    val_data: a list file of the validation pictures, of the same classes.
+    Raises DataError for a folder or list file that cannot be used, UnknownNameError with near misses,
     AmbiguousNameError, and PluginError for an opener that fails.
     """
+    splits = _open(data)
+    return splits if val_data is None else with_val_list(splits, val_data)
+
+
+def _open(data: str | os.PathLike[str]) -> DataSplits:
     if not isinstance(data, str):
-        return open_folder(data)
+        return _open_path(data)
     claim = datasets().find(data)
     if claim is None and (_looks_like_path(data) or os.path.exists(data)):
-        return open_folder(data)
+        return _open_path(data)
     name = data if claim is None else claim.spec.name
     for folder, origin in _user_folders(name):
         if os.path.isdir(folder):
@@ -45,8 +52,13 @@ def open_data(data: str | os.PathLike[str]) -> DataSplits:
     return splits
 
 
+def _open_path(path: str | os.PathLike[str]) -> DataSplits:
+    is_list = os.fspath(path).lower().endswith(LIST_SUFFIXES) and not os.path.isdir(os.path.expanduser(path))
+    return open_list(path) if is_list else open_folder(path)
+
+
 def _looks_like_path(data: str) -> bool:
-    return data.startswith((".", "~")) or os.sep in data or "/" in data
+    return data.startswith((".", "~")) or os.sep in data or "/" in data or data.lower().endswith(LIST_SUFFIXES)
 
 
 def _user_folders(name: str) -> list[tuple[Path, str]]:

@@ -63,11 +63,21 @@ class FileSet:
     def name(self, index: int) -> str:
         return self._text[self._starts[index] : self._ends[index]].decode("utf-8", "replace")
 
-    def read(self, index: int, channels: int = 3) -> Image.Image:
+    def read(self, index: int, channels: int = 3, at_least: int = 0) -> Image.Image:
+        """As ImageSet says; `at_least` as `open_image` takes it."""
         try:
-            return open_image(self.path(index), channels)
+            return open_image(self.path(index), channels, at_least)
         except ImageError as error:
             raise DataError(f"{self.name(index)}: {error}") from error
+
+    def stamp(self, index: int) -> bytes:
+        """Path, size and time of change (ns): another value where the file may hold another picture."""
+        path = os.path.abspath(self.path(index))
+        try:
+            status = os.stat(path)
+        except OSError:  # reading it will say why
+            return os.fsencode(path)
+        return os.fsencode(path) + f"\0{status.st_size} {status.st_mtime_ns}".encode()
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> FileSet:
         chosen = np.asarray(indices, dtype=np.int64)

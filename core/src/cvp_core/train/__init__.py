@@ -6,15 +6,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .config import TrainConfig, resolve_config
-from .events import Callback
+from .events import Callback, EpochResult, Progress
 
 if TYPE_CHECKING:
-    from .planning import Plan, plan
+    from .planning import Plan, plan, plan_to_resume
     from .session import TrainResult, train
 
-__all__ = ["Callback", "Plan", "TrainConfig", "TrainResult", "plan", "resolve_config", "train"]
+__all__ = [
+    "Callback",
+    "EpochResult",
+    "Plan",
+    "Progress",
+    "TrainConfig",
+    "TrainResult",
+    "plan",
+    "plan_to_resume",
+    "resolve_config",
+    "train",
+]
 
-_LAZY = {"Plan": "planning", "plan": "planning", "TrainResult": "session", "train": "session"}
+_LAZY = {
+    "Plan": "planning",
+    "plan": "planning",
+    "plan_to_resume": "planning",
+    "TrainResult": "session",
+    "train": "session",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -36,6 +36,7 @@ class EpochResult:
     learning_rate: float  # at the epoch's end
     seconds: float
     is_best: bool
+    waited: float = 0.0  # of the seconds, for data
 
 
 class Callback:

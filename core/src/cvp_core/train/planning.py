@@ -7,21 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from ..data import DataSplits, open_data, with_validation
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, CvpError, DataError
 from ..machine import available_cpus, pick_device, pick_precision, pick_threads
 from ..registry import Claim, create_model, find_model
 from ..spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocess
 from ..weights.atomic import make_folder
 from ..weights.store import SUFFIX, weights_dir
+from .checkpoint import Snapshot, read_snapshot
 from .config import TrainConfig, resolve_config
+from .freezing import frozen_parts
+from .runs import RunFolder, fingerprint
 
 if TYPE_CHECKING:
     from ..network import ImageClassifier
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "plan_to_resume"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Plan:
     parameters: int
     weights: Path  # what the run will write
     runs_dir: Path
+    run: RunFolder | None = None  # that is continued
+    snapshot: Snapshot | None = None  # from which; None begins anew
 
     @property
     def input_size(self) -> tuple[int, int, int]:
@@ -66,13 +72,55 @@ def plan(
     # What was typed wrongly is told before data is opened, which may paint or download it.
     config = resolve_config(given)
     claim = find_model(config.model)
-    device = pick_device(config.device)
-    splits = open_data(config.data)
+    pick_device(config.device)
+    splits = open_data(config.data, config.val_data)
     config = replace(resolve_config(given, splits.recipe), model=claim.spec.name)
+    resolved = _resolve(config, claim, splits, config.weights)
+    title = _file_name(name or f"{claim.spec.name}-{splits.name}")
+    return Plan(
+        **resolved,
+        weights=make_folder(weights_dir(store)) / f"{title}{SUFFIX}",
+        runs_dir=make_folder(Path(runs_dir).expanduser()),
+    )
+
+
+def plan_to_resume(folder: str | Path, workers: int | None = None) -> Plan:
+    """The plan of a run that was stopped, with all that was resolved then: its last bits depend on it.
+
+    Raises ConfigError for a run that is over, DataError where the data has changed since, WeightsError for a
+    checkpoint that cannot be read.
+    """
+    run = RunFolder(Path(folder).expanduser())
+    record = run.read_record()
+    if record.is_finished:
+        raise ConfigError(f"{run.path} is finished; to train further start from it: --weights {record.weights}")
+    settings = run.read_config() | {"device": record.device, "precision": record.precision}
+    settings |= {"threads": record.threads} | ({"workers": workers} if workers is not None else {})
+    config = resolve_config(settings)
+    claim = find_model(config.model)
+    try:
+        splits = open_data(config.data, config.val_data)
+    except CvpError as error:
+        raise DataError(f"{error} (the run was started in {record.folder}; resume it from there)") from error
+    snapshot = read_snapshot(run.checkpoint) if run.checkpoint.is_file() else None
+    resolved = _resolve(config, claim, splits, config.weights if snapshot is None else None)
+    if fingerprint(resolved["splits"]) != record.data:
+        raise DataError(
+            f"the pictures or labels of {splits.name} are not those that {run.path} was started with; train anew"
+        )
+    weights = Path(record.weights)
+    make_folder(weights.parent)
+    return Plan(**resolved, weights=weights, runs_dir=run.path.parent, run=run, snapshot=snapshot)
+
+
+def _resolve(config: TrainConfig, claim: Claim[ModelSpec], splits: DataSplits, weights: str | None) -> dict[str, Any]:
+    """What a new plan and one to resume have in common, by the names of Plan."""
+    device = pick_device(config.device)
     has_drawn_split = splits.val is None
     splits = with_validation(splits, config.val_fraction, config.seed)
     if len(splits.train) < 2:
         raise DataError(f"{splits.name} has {len(splits.train)} training picture(s); at least 2 are needed")
+    _check_labels(splits)
     preprocess = _preprocess(config, claim.spec, splits)
     torch.manual_seed(config.seed)
     model = create_model(
@@ -80,25 +128,43 @@ def plan(
         num_classes=len(splits.classes),
         in_channels=preprocess.channels,
         image_size=preprocess.size,
-        weights=config.weights,
+        weights=weights,
     )
+    if config.head != model.head_kind() and (config.head == "mlp" or weights is None):
+        try:
+            model.reset_head(len(splits.classes), config.head)
+        except ValueError as error:
+            raise ConfigError(f"{claim.spec.name}: {error}") from error
+    config = replace(config, head=model.head_kind())  # with weights it is theirs
+    frozen_parts(model, config.freeze)  # says at once where there is no such stage
     area = preprocess.size[0] * preprocess.size[1] / (claim.spec.input_size[1] * claim.spec.input_size[2])
-    title = _file_name(name or f"{claim.spec.name}-{splits.name}")
-    return Plan(
-        config=config,
-        claim=claim,
-        splits=splits,
-        has_drawn_split=has_drawn_split and splits.val is not None,
-        preprocess=preprocess,
-        device=device,
-        precision=pick_precision(config.precision, device, int(claim.spec.macs * area)),
-        threads=pick_threads(config.threads) if device == "cpu" else torch.get_num_threads(),
-        workers=_workers(config, device),
-        model=model,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        weights=make_folder(weights_dir(store)) / f"{title}{SUFFIX}",
-        runs_dir=make_folder(Path(runs_dir).expanduser()),
-    )
+    return {
+        "config": config,
+        "claim": claim,
+        "splits": splits,
+        "has_drawn_split": has_drawn_split and splits.val is not None,
+        "preprocess": preprocess,
+        "device": device,
+        "precision": pick_precision(config.precision, device, int(claim.spec.macs * area)),
+        "threads": pick_threads(config.threads) if device == "cpu" else torch.get_num_threads(),
+        "workers": _workers(config, device),
+        "model": model,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
+
+
+def _check_labels(splits: DataSplits) -> None:
+    """A label outside of the classes would be an index error deep in the loss, or on a GPU the end of the process."""
+    for split in (splits.train, splits.val, splits.test):
+        if split is None or not len(split):
+            continue
+        low, high = int(split.labels.min()), int(split.labels.max())
+        if low < 0 or high >= len(splits.classes):
+            wrong = int(np.flatnonzero((split.labels < 0) | (split.labels >= len(splits.classes)))[0])
+            raise DataError(
+                f"{split.name(wrong)} has the label {split.labels[wrong]}; {splits.name} has {len(splits.classes)} "
+                f"classes, so allowed is 0 to {len(splits.classes) - 1}"
+            )
 
 
 def _preprocess(config: TrainConfig, spec: ModelSpec, splits: DataSplits) -> Preprocess:

@@ -4,21 +4,58 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
+import json
 import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import tomli_w
 
-from ..errors import OutputError
+from ..data import DataSplits
+from ..errors import ConfigError, OutputError
 from ..weights.atomic import make_folder, write_atomically
 from .config import TrainConfig
 from .events import EpochResult
 
-__all__ = ["RunFolder"]
+__all__ = ["RunFolder", "RunRecord", "fingerprint"]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What was resolved when a run was started, beside its settings, and whether it is over.
+
+    data: `fingerprint`. weights: the file that it publishes. folder: where it was started. processes: of the first
+    start.
+    """
+
+    data: str
+    weights: str
+    device: str
+    precision: str
+    threads: int
+    folder: str
+    processes: int = 1
+    is_finished: bool = False
+
+
+def fingerprint(splits: DataSplits) -> str:
+    """Changes with the classes, and with the names, labels and order of the pictures of training and validation."""
+    digest = hashlib.sha256("\0".join(splits.classes).encode())
+    for images in (splits.train, splits.val):
+        if images is not None:
+            digest.update(np.ascontiguousarray(images.labels).tobytes())
+            for index in range(0, len(images), max(1, len(images) // 1000)):
+                digest.update(Path(images.name(index)).name.encode())
+    return digest.hexdigest()[:16]
 
 
 class RunFolder:
-    """config.toml, metrics.csv, best.safetensors and the plots of one run."""
+    """config.toml, run.json, metrics.csv, best.safetensors, the checkpoint and the plots of one run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -44,11 +81,43 @@ class RunFolder:
         return self.path / "best.safetensors"
 
     @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "last.safetensors"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.csv"
 
     def write_config(self, config: TrainConfig) -> None:
         write_atomically(self.path / "config.toml", tomli_w.dumps(config.to_dict()).encode())
+
+    def read_config(self) -> dict[str, Any]:
+        """The settings. Raises ConfigError where they cannot be read."""
+        path = self.path / "config.toml"
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from error
+
+    def write_record(self, record: RunRecord) -> None:
+        text = json.dumps(dataclasses.asdict(record), indent=2, ensure_ascii=False)
+        write_atomically(self.path / "run.json", (text + "\n").encode())
+
+    def read_record(self) -> RunRecord:
+        """Raises ConfigError for what is no run folder."""
+        path = self.path / "run.json"
+        try:
+            return RunRecord(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise ConfigError(f"{self.path} is no run folder: it has no run.json; `cvp runs list` shows all") from None
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigError(f"{path} cannot be read: {error}") from error
+
+    def write_metrics(self, history: Sequence[EpochResult]) -> None:
+        """metrics.csv of these epochs alone: what came after the checkpoint is trained again."""
+        self.metrics.unlink(missing_ok=True)
+        for result in history:
+            self.add_epoch(result)
 
     def add_epoch(self, result: EpochResult) -> None:
         """Appends one line to metrics.csv."""

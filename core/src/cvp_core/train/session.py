@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import logging
+import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..data import ImageSet
 from ..errors import CvpError
 from ..machine import computing_threads
 from ..weights.atomic import write_atomically
 from .events import Callback, EpochResult
 from .interrupt import StopRequest
 from .planning import Plan
-from .runs import RunFolder
+from .runs import RunFolder, RunRecord, fingerprint
 
 if TYPE_CHECKING:
-    from ..data.loading import Loader
     from ..evaluate import Evaluation
+    from .loop import Outcome
+    from .state import TrainingState
 
 __all__ = ["TrainResult", "train"]
 
@@ -39,7 +39,9 @@ class TrainResult:
     test_top1: float | None
     seconds: float
     was_interrupted: bool = False
+    stopped_early: bool = False
     step: int = 0
+    memory_mb: float = 0.0  # at most: of the GPU, or of this process
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -56,86 +58,141 @@ class TrainResult:
 
 
 def train(plan: Plan, callbacks: Sequence[Callback] = ()) -> TrainResult:
-    """Runs a plan. The best weights are kept in the run folder as they appear and published at the end.
+    """Runs a plan, or what is left of it. The best weights are kept in the run folder as they appear and published
+    at the end.
 
-    SIGINT and SIGTERM stop it after the current step; the store then keeps what it had before.
-    Raises TrainingError where the loss is not finite.
+    SIGINT and SIGTERM stop it after the current step; the store then keeps what it had before, and
+    `plan_to_resume` continues. Raises TrainingError where the loss is not finite, MachineError where memory is short.
     """
-    from lightning_fabric import Fabric
-
-    from ..data.loading import Normalise, make_loader
-    from .loop import FABRIC_PRECISION, fit
+    from .checkpoint import Checkpointer
+    from .feeding import Feeding, evaluation_loader, training_loader
+    from .freezing import phases
+    from .loop import FABRIC_PRECISION, Listener, fit
+    from .loss import make_loss
+    from .memory import checkpoint_stages, watched
+    from .processes import make_fabric, share_of_processes, shared, told_of_losses
+    from .results import save_best
+    from .state import TrainingState
 
     began = time.perf_counter()
     config, model = plan.config, plan.model
-    run = RunFolder.create(plan.runs_dir, plan.title)
-    run.write_config(config)
-    listeners = _Listeners(callbacks)
+    fabric = make_fabric(plan.device, FABRIC_PRECISION[plan.precision], config.strategy)
+    is_first = fabric.global_rank == 0
+    run = RunFolder(Path(str(shared(fabric, str(_begin(plan).path) if is_first else ""))))
+    listeners = _Listeners(callbacks if is_first else ())
     listeners.tell("on_start", plan, run.path)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would announce the precision again
-    fabric = Fabric(accelerator=plan.device.partition(":")[0], devices=1, precision=FABRIC_PRECISION[plan.precision])
     if config.channels_last:
         model.to(memory_format=torch.channels_last)
-    common = {"seed": config.seed, "workers": plan.workers}
-    loader = make_loader(
-        plan.splits.train,
-        plan.preprocess,
-        config.batch_size,
-        is_training=True,
-        augment=config.augment,
-        **common,
-    )
-    val = _evaluation_loader(plan, plan.splits.val)
-    normalise = Normalise(plan.preprocess, fabric.device)
+    if config.checkpoint_activations:
+        checkpoint_stages(model)
+    model.to(fabric.device)
+    share = share_of_processes()
+    loader = training_loader(plan, share)
+    val = evaluation_loader(plan, plan.splits.val, share)
+    state = TrainingState(fabric, model, config, len(loader))
+    if plan.snapshot is not None:
+        state.restore(plan.snapshot)
+    feeding = Feeding(fabric, plan, loader, val)
+    checkpointer = Checkpointer(run.checkpoint) if is_first else None
 
     def keep_best(result: EpochResult) -> None:
-        _save(
-            run.best_weights,
-            plan,
-            {"top1": result.val_accuracy, "loss": result.val_loss, "epoch": result.epoch},
-        )
+        if is_first:
+            metrics = {"top1": result.val_accuracy, "loss": result.val_loss, "epoch": result.epoch}
+            save_best(run.best_weights, plan, state.kept, metrics)
 
     def tell_epoch(result: EpochResult) -> None:
-        run.add_epoch(result)
+        if is_first:
+            run.add_epoch(result)
         listeners.tell("on_epoch", result)
 
-    with StopRequest(lambda: listeners.tell("on_stopping")) as stop, computing_threads(plan.threads):
+    if is_first:
+        run.write_metrics(state.standing.history)
+    with (
+        StopRequest(lambda: listeners.tell("on_stopping")) as stop,
+        computing_threads(plan.threads),
+        watched(config.batch_size),
+        told_of_losses(fabric, run.path),
+    ):
         outcome = fit(
-            fabric,
-            model,
-            loader,
-            val,
-            normalise,
+            state,
+            phases(model, config),
+            lambda phase: feeding.feed(state, phase),
             config,
+            make_loss(config, plan.splits.train.labels, len(plan.splits.classes), fabric.device),
             stop=stop,
-            on_best=keep_best,
-            on_epoch=tell_epoch,
-            on_progress=lambda progress: listeners.tell("on_progress", progress),
+            checkpointer=checkpointer,
+            listener=Listener(lambda progress: listeners.tell("on_progress", progress), tell_epoch, keep_best),
         )
-    best = next((result for result in reversed(outcome.history) if result.is_best), None)
+        if checkpointer is not None:
+            checkpointer.wait()
+    notes = [*feeding.notes, *([checkpointer.fault] if checkpointer is not None and checkpointer.fault else [])]
+    result = _finish(plan, run, state, outcome, is_first, notes, began)
+    result = replace(result, notes=(*result.notes, *listeners.faults))
+    listeners.tell("on_end", result)
+    return result
+
+
+def _begin(plan: Plan) -> RunFolder:
+    """The run's folder: a new one, or the one that is continued."""
+    from .processes import share_of_processes
+
+    if plan.run is not None:
+        return plan.run
+    run = RunFolder.create(plan.runs_dir, plan.title)
+    run.write_config(plan.config)
+    record = RunRecord(
+        data=fingerprint(plan.splits),
+        weights=str(plan.weights.absolute()),
+        device=plan.device,
+        precision=plan.precision,
+        threads=plan.threads,
+        folder=str(Path.cwd()),
+        processes=share_of_processes()[1],
+    )
+    run.write_record(record)
+    return run
+
+
+def _finish(
+    plan: Plan, run: RunFolder, state: TrainingState, outcome: Outcome, is_first: bool, notes: list[str], began: float
+) -> TrainResult:
+    """Tests and publishes the best weights of a run that is over, and draws what there is to look at."""
+    from ..report import Timing
+    from .memory import peak_memory_mb
+    from .results import draw, evaluate_best
+
+    memory_mb = peak_memory_mb(state.fabric.device)
+    history = state.standing.history
+    best = next((result for result in reversed(history) if result.is_best), None)
     files: list[Path] = []
     test: Evaluation | None = None
-    if best is not None and not outcome.was_interrupted:
-        test = _test_best(plan, run, fabric.device)
-        write_atomically(plan.weights, run.best_weights.read_bytes())
-    if best is not None:
-        files = _draw(plan, run, outcome.history, outcome.best, test)
+    val = outcome.best
+    if best is not None and is_first:
+        if val is None:  # it was before the run was continued
+            val = evaluate_best(plan, run, state.fabric.device, plan.splits.val)
+        if not outcome.was_interrupted:
+            test = evaluate_best(plan, run, state.fabric.device, plan.splits.test)
+            write_atomically(plan.weights, run.best_weights.read_bytes())
+            run.write_record(replace(run.read_record(), is_finished=True))
+            shutil.rmtree(run.checkpoint.parent, ignore_errors=True)
+        timing = Timing(seconds=time.perf_counter() - began, peak_memory_mb=memory_mb)
+        files = draw(plan, run, history, val, test, timing)
     published = run.best_weights if outcome.was_interrupted else plan.weights
-    result = TrainResult(
+    return TrainResult(
         run=run.path,
         weights=published if best is not None else None,
-        epochs=len(outcome.history),
+        epochs=len(history),
         best_epoch=best.epoch if best else 0,
-        top1=outcome.best.top1 if outcome.best else None,
+        top1=val.top1 if val else None,
         test_top1=test.top1 if test else None,
         seconds=time.perf_counter() - began,
         was_interrupted=outcome.was_interrupted,
-        step=outcome.step,
+        stopped_early=outcome.stopped_early,
+        step=state.standing.step,
+        memory_mb=memory_mb,
         files=tuple(files),
-        notes=tuple(listeners.faults),
+        notes=tuple(notes),
     )
-    listeners.tell("on_end", result)
-    return result
 
 
 class _Listeners:
@@ -154,53 +211,3 @@ class _Listeners:
             except Exception as error:  # noqa: BLE001 - a plugin's fault
                 self.active.remove(callback)
                 self.faults.append(f"{type(callback).__name__} was left out after {type(error).__name__}: {error}")
-
-
-def _evaluation_loader(plan: Plan, images: ImageSet | None) -> Loader | None:
-    from ..data.loading import make_loader
-
-    if images is None or not len(images):
-        return None
-    return make_loader(images, plan.preprocess, 2 * plan.config.batch_size, workers=plan.workers)
-
-
-def _save(path: Path, plan: Plan, metrics: dict[str, Any]) -> None:
-    from ..weights.format import make_header, save_tensors
-
-    config = plan.config
-    training = {
-        "data": config.data,
-        "seed": config.seed,
-        "val_fraction": config.val_fraction,
-        "epochs": config.epochs,
-        "precision": plan.precision,
-    }
-    header = make_header(plan.model, plan.splits.classes, plan.preprocess, metrics, training, config.weights or "")
-    save_tensors(path, plan.model.state_dict(), header)
-
-
-def _test_best(plan: Plan, run: RunFolder, device: torch.device) -> Evaluation | None:
-    """The best weights, read back from the file that is published, on the test pictures."""
-    from ..data.loading import Normalise
-    from ..evaluate import evaluate_loader
-    from ..weights.format import load_model
-
-    loader = _evaluation_loader(plan, plan.splits.test)
-    if loader is None:
-        return None
-    model, _ = load_model(run.best_weights)
-    return evaluate_loader(model.to(device), loader, Normalise(plan.preprocess, device))
-
-
-def _draw(
-    plan: Plan, run: RunFolder, history: list[EpochResult], val: Evaluation | None, test: Evaluation | None
-) -> list[Path]:
-    from .plots import plot_confusion, plot_curves, plot_mistakes
-
-    plot_curves(history, plan.title, run.path / "curves.png")
-    shown, images, which = (test, plan.splits.test, "test") if test else (val, plan.splits.val, "validation")
-    if shown is not None and images is not None:
-        plot_confusion(shown, plan.splits.classes, f"{plan.title}, {which}", run.path / "confusion.png")
-        plot_mistakes(shown, images, plan.splits.classes, run.path / "mistakes.png")
-    names = ("curves.png", "confusion.png", "mistakes.png", "metrics.csv")
-    return [run.path / name for name in names if (run.path / name).is_file()]

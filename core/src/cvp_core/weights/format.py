@@ -71,6 +71,7 @@ def make_header(
         metrics=metrics or {},
         training=training or {},
         parent=parent,
+        head=model.head_kind(),
     )
 
 
@@ -138,18 +139,25 @@ def _loaded(path: Path, claim: Claim[ModelSpec], header: Header) -> ImageClassif
     It is built without memory, so that no random weights are drawn which nobody sees; anew where that leaves a buffer
     empty that no file holds, or where the builder reads values.
     """
-    classes = len(header.classes)
     try:
         with without_memory():
-            model = build_model(claim, classes, header.input_size)
+            model = _as_saved(claim, header)
         _load_strictly(path, model)
         if not any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers())):
             return model
     except (PluginError, NotImplementedError, RuntimeError):
         pass
     with torch.random.fork_rng(devices=[]):
-        model = build_model(claim, classes, header.input_size)
+        model = _as_saved(claim, header)
     _load_strictly(path, model)
+    return model
+
+
+def _as_saved(claim: Claim[ModelSpec], header: Header) -> ImageClassifier:
+    """Freshly initialised, with the classes and the kind of head that the file has."""
+    model = build_model(claim, len(header.classes), header.input_size)
+    if header.head != model.head_kind():
+        model.reset_head(len(header.classes), header.head)
     return model
 
 

@@ -23,6 +23,7 @@ class Header:
     model, distribution, version: what builds it. classes: one name an output. input_size: (channels, height,
     width) that it was built for. metrics: such as {"top1": 0.94}, shares of 1. training: the settings that
     repeat its validation split (seed, val_fraction) and others worth keeping. parent: the weights it began from.
+    head: "linear", or "mlp" with a hidden layer.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Header:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     parent: str = ""
+    head: str = "linear"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -47,6 +49,7 @@ class Header:
             "metrics": dict(self.metrics),
             "training": dict(self.training),
             "parent": self.parent,
+            "head": self.head,
         }
 
     @classmethod
@@ -63,6 +66,7 @@ class Header:
             metrics=dict(document.get("metrics", {})),
             training=dict(document.get("training", {})),
             parent=str(document.get("parent", "")),
+            head=str(document.get("head", "linear")),
         )
 
     def to_metadata(self) -> dict[str, str]:

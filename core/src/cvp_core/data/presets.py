@@ -1,0 +1,9 @@
+"""The names of training-time variation, for those who only list them; `augment` makes what they stand for."""
+
+from __future__ import annotations
+
+__all__ = ["AUGMENTATIONS"]
+
+# none: evaluation's preprocessing. light, medium, strong: for photographs. randaugment, trivialaugment: policies that
+# need no tuning. shift: pad, crop and flip, for small pictures.
+AUGMENTATIONS = ("none", "light", "medium", "strong", "randaugment", "trivialaugment", "shift")
