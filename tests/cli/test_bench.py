@@ -13,7 +13,7 @@ QUICK = ("--seconds", "0.01", "--threads", "1")
 
 @pytest.fixture
 def known_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a machine that is measured already; the first test measures this one."""
+    """Of a machine that is measured already; measuring takes seconds and is tested in core/bench/test_roofline.py."""
     limits = Limits({"float32": 100.0, "bfloat16": 200.0}, 10.0, "cpu", 1)
     monkeypatch.setattr("cvp_core.bench.roofline.measure_limits", lambda *args, **more: limits)
 
@@ -24,6 +24,7 @@ def run(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
     return code, out, err
 
 
+@pytest.mark.usefixtures("known_limits")
 def test_json_is_a_list_of_rows_and_the_chart_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     chart = tmp_path / "speed.png"
     options = ("--backends", "reference", "--batch-size", "1,2", "--image-size", "32", "--plot", str(chart))

@@ -44,7 +44,15 @@ def evaluation_loader(plan: Plan, images: ImageSet | None, share: tuple[int, int
     """None where there are no pictures."""
     if images is None or not len(images):
         return None
-    return make_loader(images, plan.preprocess, 2 * plan.config.batch_size, workers=plan.workers, share=share)
+    return make_loader(
+        images,
+        plan.preprocess,
+        2 * plan.config.batch_size,
+        workers=plan.workers,
+        share=share,
+        cache_gib=plan.config.cache_gib,
+        pin=plan.device != "cpu",
+    )
 
 
 class Feeding:
