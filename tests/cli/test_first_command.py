@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cvp_cli.main import main
+from cvp_core.data import open_data
 
 
 @pytest.mark.slow
@@ -16,7 +17,6 @@ def test_densenet_learns_the_birds_and_leaves_everything_to_look_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CVP_CACHE", str(tmp_path / "cache"))
     assert main(["train", "densenet", "--data", "birds", "--json"]) == 0
     captured = capsys.readouterr()
     result = json.loads(captured.out)
@@ -24,10 +24,13 @@ def test_densenet_learns_the_birds_and_leaves_everything_to_look_at(
     assert result["top1"] >= 0.90
     assert Path(result["weights"]) == tmp_path / "weights" / "densenet121-birds.safetensors"
     run = Path(result["run"])
-    assert {path.name for path in run.iterdir()} >= {"curves.png", "confusion.png", "metrics.csv", "config.toml"}
+    assert {path.name for path in run.iterdir()} >= {
+        "report.html", "curves.png", "confusion.png", "reliability.png", "metrics.csv", "config.toml",
+    }  # fmt: skip
     assert len(list(csv.DictReader((run / "metrics.csv").open()))) == result["epochs"]
-    picture = next((tmp_path / "cache" / "datasets").glob("birds-*/Cockatoo/*.jpg"))
-    assert main(["predict", "densenet121-birds", str(picture), "--json"]) == 0
+    splits = open_data("birds")
+    cockatoo = int((splits.train.labels == splits.classes.index("Cockatoo")).argmax())
+    assert main(["predict", "densenet121-birds", splits.train.path(cockatoo), "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert {guess["label"] for guess in row["predictions"]} == {
         "Bananaquit", "Black Skimmer", "Black-throated Bushtit", "Cockatoo",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from fake_plugins import cvp
 
+from cvp_cli import main as program
 from cvp_cli.main import COMMANDS
 
 WATCH = """
@@ -88,3 +92,24 @@ def test_closed_pipe_is_quiet() -> None:
 
 def test_output_that_the_terminal_cannot_encode_is_no_error() -> None:
     assert cvp("list-models", PYTHONIOENCODING="ascii").returncode == 0
+
+
+def test_sigterm_unwinds_what_is_under_way_and_exits_143(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unwound = []
+
+    def long(*args: object, **more: object) -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(30)
+        finally:
+            unwound.append(True)
+        return 0
+
+    monkeypatch.setattr(program.cli, "main", long)
+    before = signal.getsignal(signal.SIGTERM)
+    assert program.main(["list-models"]) == 143
+    assert unwound
+    assert capsys.readouterr().err == "Terminated\n"
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from types import FrameType
 
 import click
 
@@ -129,7 +133,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs `cvp` and returns its exit code. A fault is one line, after its traceback with `--debug`."""
     args, has_debug = _without_debug(sys.argv[1:] if argv is None else argv)
     try:
-        code = cli.main(args or ["--help"], prog_name="cvp", standalone_mode=False)
+        with _terminable():
+            code = cli.main(args or ["--help"], prog_name="cvp", standalone_mode=False)
         if args and args[0] in _SPARING and has_discovered():
             report_broken()
         sys.stdout.flush()
@@ -140,6 +145,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted")
         return 130
+    except _Terminated:
+        say("Terminated")
+        return 143
     except Exception as error:  # noqa: BLE001 - every fault ends in one line
         if has_debug:
             import traceback
@@ -147,6 +155,27 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         say(_line(error))
         return error.exit_code if isinstance(error, CvpError | click.ClickException) else 1
+
+
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM unwinds what is under way, as Ctrl-C does, so that no work folder and no helper process stays behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _without_debug(args: Sequence[str]) -> tuple[list[str], bool]:

@@ -55,8 +55,9 @@ def end_workers(loader: Any) -> None:
 
 
 def ignore_interrupt(_: int) -> None:
-    """Ctrl-C is the main process's to handle; a worker ends with it."""
+    """Ctrl-C is the main process's to handle, and so is how it takes SIGTERM; a worker ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Watch:

@@ -65,9 +65,8 @@ def sizes_work(subject: Subject) -> None:
     """The smallest side works, so does an odd and oblong size, and core refuses what is smaller."""
     spec = subject.spec
     channels, least = spec.input_size[0], spec.min_size
-    sizes = [(least, least), (least + 7, least + 12)]
-    for height, width in sizes:
-        shape = subject.logits_shape((channels, height, width), 2)
+    sizes = [(channels, least, least), (channels, least + 7, least + 12)]
+    for (_, height, width), shape in zip(sizes, subject.logits_shapes(sizes, 2), strict=True):
         require(
             shape == (2, spec.num_classes),
             f"{height}x{width} pixels give the shape {tuple(shape)}",
@@ -84,9 +83,8 @@ def sizes_work(subject: Subject) -> None:
 @torch.no_grad()
 def channels_are_free(subject: Subject) -> None:
     """1, 3 and 4 channels work."""
-    for channels in (1, 3, 4):
-        size = (channels, *subject.input_size[1:])
-        shape = subject.logits_shape(size, 1)
+    sizes = [(channels, *subject.input_size[1:]) for channels in (1, 3, 4)]
+    for (channels, *_), shape in zip(sizes, subject.logits_shapes(sizes, 1), strict=True):
         require(
             shape == (1, subject.spec.num_classes),
             f"{channels} channels fail",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -63,14 +63,20 @@ class Subject:
         settings = {"num_classes": self.spec.num_classes, "input_size": self.input_size, **changes}
         return build_model(self.claim, **settings)  # type: ignore[arg-type]
 
-    def logits_shape(self, size: tuple[int, int, int], count: int) -> tuple[int, ...]:
-        """Of a model built for pictures of `size`; on the meta device, where only shapes are computed."""
+    def logits_shapes(self, sizes: Sequence[tuple[int, int, int]], count: int) -> list[tuple[int, ...]]:
+        """For pictures of each size, of models built for it, of one where any size works; on the meta device."""
 
-        def shape(model: ImageClassifier) -> tuple[int, ...]:
+        def shape(model: ImageClassifier, size: tuple[int, int, int]) -> tuple[int, ...]:
             with torch.no_grad():
                 return tuple(model.eval()(self.pictures(count, size).to(next(model.parameters()).device)).shape)
 
-        return on_meta(self.claim, self.spec.num_classes, size, shape)
+        def shapes(some: Sequence[tuple[int, int, int]]) -> list[tuple[int, ...]]:
+            return on_meta(
+                self.claim, self.spec.num_classes, some[0], lambda model: [shape(model, one) for one in some]
+            )
+
+        is_one = self.spec.any_size and len({size[0] for size in sizes}) == 1
+        return shapes(sizes) if is_one else [shapes([size])[0] for size in sizes]
 
     def original(self) -> ImageClassifier:
         """`build()`, made once, in evaluation mode: initialising takes longer than most checks. Not to be changed."""
