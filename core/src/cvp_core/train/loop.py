@@ -162,10 +162,9 @@ def _step(
 ) -> None:
     """One step of the optimizer on one batch, computed in `grad_accum` parts."""
     fabric = state.fabric
-    pieces = zip(*(tensor.chunk(config.grad_accum) for tensor in (images, target, labels)), strict=True)
+    pieces = list(zip(*(tensor.chunk(config.grad_accum) for tensor in (images, target, labels)), strict=True))
     for number, (some, wanted, classes) in enumerate(pieces, start=1):
-        is_last = number == min(config.grad_accum, len(images))
-        held_back = nullcontext() if is_last else fabric.no_backward_sync(network)  # type: ignore[arg-type]
+        held_back = nullcontext() if number == len(pieces) else fabric.no_backward_sync(network)  # type: ignore[arg-type]
         with held_back:
             logits = network(some)
             value = loss(logits, wanted)
