@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
 from csv import DictReader
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +43,28 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pixels = generator.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
     return folder
+
+
+# A process of its own: a fork of one that has computed gradients in threads may compute none.
+SCRIPT = """
+import json, os, signal, sys
+from cvp_core.train import loop, plan, plan_to_resume, train
+
+request = json.loads(sys.argv[1])
+done, real = [0], loop._step
+
+def counted(*arguments):
+    real(*arguments)
+    done[0] += 1
+    if done[0] == request["step"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+loop._step = counted
+if "resume" in request:
+    train(plan_to_resume(request["resume"]))
+else:
+    train(plan(request["given"], runs_dir=request["runs"], store=request["store"]))
+"""
 
 
 @dataclass(frozen=True)
@@ -79,25 +101,17 @@ def ending(made: Plan) -> Ending:
     return Ending(to_bytes(state), result.weights.read_bytes(), rows)
 
 
-def killed(action: Callable[[], object], step: int) -> None:
-    """Runs `action` in a child that SIGKILL ends in its step number `step`, counted from 1."""
-    child = os.fork()
-    if child == 0:
-        try:
-            done, real = [0], loop_module._step
-
-            def counted(*arguments: Any) -> None:
-                real(*arguments)
-                done[0] += 1
-                if done[0] == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-            loop_module._step = counted
-            action()
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), "the run was over before it could be killed"
+def killed(step: int, tmp_path: Path, data: Path | None = None, **changes: object) -> None:
+    """Begins a run on `data`, or continues the one that is there, in a process that SIGKILL ends in that step."""
+    request: dict[str, object] = {"step": step, "runs": str(tmp_path / "runs"), "store": str(tmp_path / "weights")}
+    if data is None:
+        request["resume"] = str(only_run(tmp_path))
+    else:
+        request["given"] = {**SETTINGS, "data": str(data), **changes}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(request)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
 
 
 def only_run(tmp_path: Path) -> Path:
@@ -110,8 +124,8 @@ def test_killed_at_any_steps_the_resumed_run_ends_with_the_same_weights(
     pictures: Path, tmp_path: Path, uninterrupted: Ending, workers: int
 ) -> None:
     generator = np.random.default_rng(workers)
-    killed(lambda: begin(pictures, tmp_path, workers=workers), int(generator.integers(1, 9)))
-    killed(lambda: train(plan_to_resume(only_run(tmp_path))), int(generator.integers(1, 3)))
+    killed(int(generator.integers(1, 9)), tmp_path, pictures, workers=workers)
+    killed(int(generator.integers(1, 3)), tmp_path)
     assert ending(plan_to_resume(only_run(tmp_path))) == uninterrupted
     assert not (only_run(tmp_path) / "checkpoints").exists()
 
@@ -119,7 +133,7 @@ def test_killed_at_any_steps_the_resumed_run_ends_with_the_same_weights(
 def test_killed_before_the_first_checkpoint_it_begins_again(
     pictures: Path, tmp_path: Path, uninterrupted: Ending
 ) -> None:
-    killed(lambda: begin(pictures, tmp_path, checkpoint_seconds=1000), 2)
+    killed(2, tmp_path, pictures, checkpoint_seconds=1000)
     assert not (only_run(tmp_path) / "checkpoints").exists()
     assert ending(plan_to_resume(only_run(tmp_path))) == uninterrupted
 
@@ -196,7 +210,7 @@ def test_moments_get_their_parameters_memory_layout(pictures: Path, tmp_path: Pa
         real(self, snapshot)
         kept.append(self)
 
-    killed(lambda: begin(pictures, tmp_path), 3)
+    killed(3, tmp_path, pictures)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(state_module.TrainingState, "restore", restore)
         train(plan_to_resume(only_run(tmp_path)))
