@@ -124,7 +124,7 @@ class TrainConfig:
     grad_accum: int = 1
     checkpoint_activations: bool = False
     compile: bool = False
-    checkpoint_seconds: float = 30.0
+    checkpoint_seconds: float = 60.0
     cache_gib: float = 8.0
     crop: float = 0.875
     mean: tuple[float, ...] | None = None
