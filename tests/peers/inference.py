@@ -3,10 +3,10 @@
     python tests/peers/inference.py [--models densenet121,resnet50] [--batches 1,16] [--skip inductor,aoti]
 
 Ours is what `cvp compile` keeps, once of float32 alone and once of all precisions. The peers are timm's own network
-eager, with channels last, compiled by torch.compile, frozen by torch.jit, and its plain export to ONNX Runtime and
-OpenVINO (float32 and bfloat16). Goals: ours at least 1.0 of the best float32 peer in float32, 1.8 of timm eager as the
-geometric mean, and with all precisions, at batch 16, 2.8 of the best float32 peer, 5.5 of timm eager and 1.1 of
-OpenVINO's plain bfloat16 export.
+eager, with channels last, compiled by torch.compile, frozen by torch.jit, and its plain export to ONNX Runtime, for
+which torch needs `pip install onnxscript`, and to OpenVINO (float32 and bfloat16). Goals: ours at least 1.0 of the
+best float32 peer in float32, 1.8 of timm eager as the geometric mean, and with all precisions, at batch 16, 2.8 of
+the best float32 peer, 5.5 of timm eager and 1.1 of OpenVINO's plain bfloat16 export.
 """
 
 from __future__ import annotations

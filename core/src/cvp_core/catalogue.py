@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from .errors import AmbiguousNameError, UnknownNameError
 from .plugins import Plugin
 
-__all__ = ["Catalogue", "Claim", "ambiguous", "near_misses"]
+__all__ = ["Catalogue", "Claim", "ambiguous", "near_files", "near_misses"]
 
 T = TypeVar("T")
 
@@ -76,6 +77,16 @@ def near_misses(name: str, names: Iterable[str]) -> str:
     ratios = [difflib.SequenceMatcher(None, name, match).ratio() for match in near]
     near = [match for match, ratio in zip(near, ratios, strict=True) if ratio > ratios[0] - 0.08]
     return f" Did you mean {' or '.join(repr(match) for match in near)}?" if near else ""
+
+
+def near_files(path: Path, suffixes: Collection[str]) -> str:
+    """The same for a file that is not there, by those beside it that end so (in small letters)."""
+    try:
+        beside = [child.name for child in path.parent.iterdir() if child.suffix.lower() in suffixes]
+    except OSError:
+        return ""
+    near = [str(path.with_name(name)) for name in difflib.get_close_matches(path.name, beside, n=2)]
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def ambiguous(kind: str, name: str, claims: Iterable[Claim[Any]]) -> AmbiguousNameError:

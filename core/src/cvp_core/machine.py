@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ __all__ = [
     "cpu_features",
     "describe_device",
     "fitting_threads",
+    "peak_memory_mb",
     "pick_device",
     "pick_precision",
     "pick_threads",
@@ -162,3 +164,13 @@ def describe_device(device: str, threads: int | None = None) -> str:
     if used < most:
         return f"cpu ({used} of {most} threads, the machine is busy; {extra})"
     return f"cpu ({used} thread{'s' if used != 1 else ''}, {extra})"
+
+
+def peak_memory_mb() -> float:
+    """Of this process, as Linux counts it since its program began (getrusage counts the parent in); 0 elsewhere."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0.0
+    found = re.search(r"VmHWM:\s*(\d+) kB", status)
+    return int(found[1]) * 1024 / 1e6 if found else 0.0

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["Bin", "Calibration", "ClassScore", "Confusion", "calibration", "class_scores", "confused_pairs", "macro_f1"]
+__all__ = [
+    "Bin",
+    "Calibration",
+    "ClassScore",
+    "Confusion",
+    "calibration",
+    "class_scores",
+    "confused_pairs",
+    "macro_f1",
+    "row_shares",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,12 @@ def confused_pairs(labels: ArrayLike, predictions: ArrayLike, most: int = 20) ->
         for true, guessed, count in zip(*pairs.tolist(), counts.tolist(), strict=True)
     ]
     return sorted(found, key=lambda pair: (-pair.count, -pair.share, pair.truth, pair.guess))[:most]
+
+
+def row_shares(counts: np.ndarray) -> np.ndarray:
+    """A confusion matrix (classes, classes) as shares of each row's pictures, 0 in a row without any."""
+    shares: np.ndarray = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
 
 
 def calibration(confidences: ArrayLike, hits: ArrayLike, bins: int = 15) -> Calibration:

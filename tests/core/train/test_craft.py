@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 import cvp_core
@@ -23,18 +22,6 @@ from cvp_core.train.planning import _check_labels
 SIDE = 32
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "noise"
-    generator = np.random.default_rng(0)
-    for name in ("a", "b"):
-        (folder / name).mkdir(parents=True)
-        for number in range(15):
-            pixels = generator.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
-    return folder
-
-
 def trained(data: Path, tmp_path: Path, **changes: object) -> tuple[TrainResult, dict[str, torch.Tensor]]:
     made = planned(data, tmp_path, **changes)
     return train(made), made.model.state_dict()
@@ -48,24 +35,24 @@ def planned(data: Path, tmp_path: Path, **changes: object) -> Plan:
     return plan(given, runs_dir=tmp_path / "runs", store=tmp_path / "weights")
 
 
-def test_activations_that_are_computed_again_change_no_bit(pictures: Path, tmp_path: Path) -> None:
-    _, plain = trained(pictures, tmp_path)
-    _, again = trained(pictures, tmp_path, checkpoint_activations=True)
+def test_activations_that_are_computed_again_change_no_bit(noise: Path, tmp_path: Path) -> None:
+    _, plain = trained(noise, tmp_path)
+    _, again = trained(noise, tmp_path, checkpoint_activations=True)
     different = [key for key, tensor in plain.items() if not torch.equal(tensor, again[key])]
     assert not different
 
 
-@pytest.mark.parametrize("parts_asked", [3, 5])  # of 8 pictures: 3, 3 and 2; 2, 2, 2 and 2
-def test_a_batch_in_parts_is_the_whole_batchs_step(pictures: Path, tmp_path: Path, parts_asked: int) -> None:
+@pytest.mark.parametrize("parts_asked", [3, 5])  # of 8 noise: 3, 3 and 2; 2, 2, 2 and 2
+def test_a_batch_in_parts_is_the_whole_batchs_step(noise: Path, tmp_path: Path, parts_asked: int) -> None:
     """For a network without batch norm, whose statistics are those of a part."""
-    _, whole = trained(pictures, tmp_path, model="oneconv", optimizer="sgd")
-    _, parts = trained(pictures, tmp_path, model="oneconv", optimizer="sgd", grad_accum=parts_asked)
+    _, whole = trained(noise, tmp_path, model="oneconv", optimizer="sgd")
+    _, parts = trained(noise, tmp_path, model="oneconv", optimizer="sgd", grad_accum=parts_asked)
     for key, tensor in whole.items():
         torch.testing.assert_close(parts[key], tensor, atol=1e-6, rtol=1e-5)
 
 
-def test_it_stops_where_validation_does_not_get_better(pictures: Path, tmp_path: Path) -> None:
-    result, _ = trained(pictures, tmp_path, model="oneconv", learning_rate=0.0, epochs=9, patience=2)
+def test_it_stops_where_validation_does_not_get_better(noise: Path, tmp_path: Path) -> None:
+    result, _ = trained(noise, tmp_path, model="oneconv", learning_rate=0.0, epochs=9, patience=2)
     assert (result.epochs, result.best_epoch, result.stopped_early, result.was_interrupted) == (3, 1, True, False)
     assert result.weights is not None
     assert result.weights.is_file()

@@ -21,13 +21,13 @@ import os, signal, sys
 from cvp_core.train import loop
 from cvp_cli.main import main
 if os.environ.get("KILL_RANK") == os.environ["RANK"]:
-    real, done = loop._step, [0]
+    real, done = loop.take_step, [0]
     def step(*arguments):
         real(*arguments)
         done[0] += 1
         if done[0] == 13:
             os.kill(os.getpid(), signal.SIGKILL)
-    loop._step = step
+    loop.take_step = step
 sys.exit(main(sys.argv[1:]))
 """
 

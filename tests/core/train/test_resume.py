@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save as to_bytes
 
 from cvp_core.errors import ConfigError, DataError, MachineError, WeightsError
@@ -33,25 +32,13 @@ SETTINGS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data") / "noise"
-    generator = np.random.default_rng(0)
-    for name in ("a", "b"):
-        (folder / name).mkdir(parents=True)
-        for number in range(15):
-            pixels = generator.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
-    return folder
-
-
 # A process of its own: a fork of one that has computed gradients in threads may compute none.
 SCRIPT = """
 import json, os, signal, sys
 from cvp_core.train import loop, plan, plan_to_resume, train
 
 request = json.loads(sys.argv[1])
-done, real = [0], loop._step
+done, real = [0], loop.take_step
 
 def counted(*arguments):
     real(*arguments)
@@ -59,7 +46,7 @@ def counted(*arguments):
     if done[0] == request["step"]:
         os.kill(os.getpid(), signal.SIGKILL)
 
-loop._step = counted
+loop.take_step = counted
 if "resume" in request:
     train(plan_to_resume(request["resume"]))
 else:
@@ -77,8 +64,8 @@ class Ending:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Ending:
-    return ending(planned(pictures, tmp_path_factory.mktemp("whole")))
+def uninterrupted(noise: Path, tmp_path_factory: pytest.TempPathFactory) -> Ending:
+    return ending(planned(noise, tmp_path_factory.mktemp("whole")))
 
 
 def planned(data: Path, tmp_path: Path, **changes: object) -> Plan:
@@ -121,19 +108,17 @@ def only_run(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_killed_at_any_steps_the_resumed_run_ends_with_the_same_weights(
-    pictures: Path, tmp_path: Path, uninterrupted: Ending, workers: int
+    noise: Path, tmp_path: Path, uninterrupted: Ending, workers: int
 ) -> None:
     generator = np.random.default_rng(workers)
-    killed(int(generator.integers(1, 9)), tmp_path, pictures, workers=workers)
+    killed(int(generator.integers(1, 9)), tmp_path, noise, workers=workers)
     killed(int(generator.integers(1, 3)), tmp_path)
     assert ending(plan_to_resume(only_run(tmp_path))) == uninterrupted
     assert not (only_run(tmp_path) / "checkpoints").exists()
 
 
-def test_killed_before_the_first_checkpoint_it_begins_again(
-    pictures: Path, tmp_path: Path, uninterrupted: Ending
-) -> None:
-    killed(2, tmp_path, pictures, checkpoint_seconds=1000)
+def test_killed_before_the_first_checkpoint_it_begins_again(noise: Path, tmp_path: Path, uninterrupted: Ending) -> None:
+    killed(2, tmp_path, noise, checkpoint_seconds=1000)
     assert not (only_run(tmp_path) / "checkpoints").exists()
     assert ending(plan_to_resume(only_run(tmp_path))) == uninterrupted
 
@@ -150,10 +135,10 @@ class StopAt(Callback):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_the_step_and_the_resumed_run_ends_with_the_same_weights(
-    pictures: Path, tmp_path: Path, uninterrupted: Ending, number: int, monkeypatch: pytest.MonkeyPatch
+    noise: Path, tmp_path: Path, uninterrupted: Ending, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop_module, "_SECONDS_BETWEEN_REPORTS", 0.0)
-    stopped = begin(pictures, tmp_path, StopAt(number), checkpoint_seconds=1000)
+    stopped = begin(noise, tmp_path, StopAt(number), checkpoint_seconds=1000)
     assert stopped.was_interrupted
     assert (stopped.epochs, stopped.step) == (1, 1)
     facts = read_snapshot(stopped.run / "checkpoints" / "last.safetensors").facts
@@ -162,7 +147,7 @@ def test_a_signal_saves_the_step_and_the_resumed_run_ends_with_the_same_weights(
 
 
 def test_a_full_disk_keeps_the_checkpoint_before_and_the_run_goes_on(
-    pictures: Path, tmp_path: Path, uninterrupted: Ending, monkeypatch: pytest.MonkeyPatch
+    noise: Path, tmp_path: Path, uninterrupted: Ending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cvp_core.train import checkpoint
 
@@ -170,7 +155,7 @@ def test_a_full_disk_keeps_the_checkpoint_before_and_the_run_goes_on(
         raise MachineError(f"cannot write {path}: no space left on device")
 
     monkeypatch.setattr(checkpoint, "write_atomically", full)
-    result = begin(pictures, tmp_path)
+    result = begin(noise, tmp_path)
     assert result.weights is not None
     assert result.weights.read_bytes() == uninterrupted.published
     assert any("no space left" in note for note in result.notes)
@@ -189,10 +174,10 @@ def test_checkpoints_hold_no_pickle_and_damaged_ones_are_told(tmp_path: Path) ->
         read_snapshot(path)
 
 
-def test_what_is_over_changed_or_no_run_is_refused(pictures: Path, tmp_path: Path) -> None:
+def test_what_is_over_changed_or_no_run_is_refused(noise: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is no run folder"):
         plan_to_resume(tmp_path)
-    over = begin(pictures, tmp_path, epochs=1)
+    over = begin(noise, tmp_path, epochs=1)
     with pytest.raises(ConfigError, match="is finished; to train further start from it: --weights"):
         plan_to_resume(over.run)
     record = json.loads((over.run / "run.json").read_text())
@@ -201,7 +186,7 @@ def test_what_is_over_changed_or_no_run_is_refused(pictures: Path, tmp_path: Pat
         plan_to_resume(over.run)
 
 
-def test_moments_get_their_parameters_memory_layout(pictures: Path, tmp_path: Path) -> None:
+def test_moments_get_their_parameters_memory_layout(noise: Path, tmp_path: Path) -> None:
     """A fused optimizer reads parameter and moment side by side, whatever their strides say."""
     kept: list[state_module.TrainingState] = []
     real = state_module.TrainingState.restore
@@ -210,7 +195,7 @@ def test_moments_get_their_parameters_memory_layout(pictures: Path, tmp_path: Pa
         real(self, snapshot)
         kept.append(self)
 
-    killed(3, tmp_path, pictures)
+    killed(3, tmp_path, noise)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(state_module.TrainingState, "restore", restore)
         train(plan_to_resume(only_run(tmp_path)))

@@ -56,7 +56,7 @@ __all__ = ["command"]
 @device_option
 @click.option("--name", help="Name of the weights file; MODEL-DATA if not given.")
 @click.option("--log", "logs", multiple=True, metavar="NAME", help="Write logs for: tensorboard.")
-@click.option("--resume", metavar="RUN", help="Continue a run that was stopped, from its last checkpoint.")
+@click.option("--resume", metavar="RUN", help="Continue a run that was stopped: its folder, its name, or last.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved settings, draw a batch, train nothing.")
 @click.option("--find-lr", is_flag=True, help="Try growing learning rates, draw their losses, train nothing.")
 @click.option("--runs-dir", type=click.Path(file_okay=False), default="runs", show_default=True, help="Run folders.")
@@ -93,9 +93,10 @@ def command(
     given |= dict(_setting(text) for text in settings)
     if resume is not None:
         from cvp_core.train import plan_to_resume
+        from cvp_core.train.history import find_run
 
         _nothing_else(given, model=model, data=data, recipe=recipe, name=name)
-        resolved = plan_to_resume(resume, workers=given.get("workers"))
+        resolved = plan_to_resume(find_run(resume, runs_dir).path, workers=given.get("workers"))
     else:
         resolved = _planned(given, model, data, recipe, runs_dir, weights_dir, name)
     if dry_run:
@@ -130,13 +131,14 @@ def _planned(
 
 def _run(resolved: Plan, logs: tuple[str, ...], as_json: bool) -> int:
     from cvp_core.train import train
+    from cvp_core.train.processes import is_first_process
 
     from ..progress import TrainingDisplay
 
     display = TrainingDisplay(to_stderr=as_json)
     with display:
         result = train(resolved, [display, *_trackers(logs)])
-    if as_json:
+    if as_json and is_first_process():
         from ..output import print_json
 
         print_json(result.to_json())

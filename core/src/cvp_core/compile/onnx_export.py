@@ -112,7 +112,11 @@ def _with_fixed_pools(net: nn.Module, images: Tensor) -> nn.Module:
 
         return see
 
-    pools = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.AdaptiveAvgPool2d)]
+    pools = [
+        (name, module)
+        for name, module in net.named_modules()
+        if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size not in (1, (1, 1))
+    ]
     hooks = [module.register_forward_hook(watch(name)) for name, module in pools]
     try:
         if pools:

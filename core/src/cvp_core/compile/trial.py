@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from ..apart import call_apart
 from ..catalogue import Claim
+from ..machine import peak_memory_mb
 from ..spec import BackendSpec
 from .job import Job
 from .parity import LOSSY, Accuracy, Parity, compare
@@ -187,14 +187,4 @@ def run_here(
         answers.append(run(np.ascontiguousarray(images[start : start + size])))
         start += size
     np.save(logits, np.concatenate(answers))
-    return {"seconds": loaded, "timing": timing.to_json(), "memory_mb": _peak_memory_mb()}
-
-
-def _peak_memory_mb() -> float:
-    """Of this process, as Linux counts it since its program began (getrusage counts the parent in); 0 elsewhere."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return 0.0
-    found = re.search(r"VmHWM:\s*(\d+) kB", status)
-    return int(found[1]) * 1024 / 1e6 if found else 0.0
+    return {"seconds": loaded, "timing": timing.to_json(), "memory_mb": peak_memory_mb()}

@@ -20,21 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["PictureCache", "pictures_folder"]
+from .places import user_cache
+
+__all__ = ["PictureCache"]
 
 _ENTRY = struct.Struct("<QHHI")  # where the pixels begin (0: not there yet), height, width, checksum
 _SPARED = 1 << 30  # bytes of the disk that are left free
 _FORMAT = b"cvp pictures 1"
-
-
-def pictures_folder() -> Path:
-    """Where caches lie: in $CVP_CACHE, else the user's cache folder. It is not made."""
-    base = os.environ.get("CVP_CACHE")
-    if base:
-        return Path(os.path.expanduser(base), "pictures")
-    import platformdirs
-
-    return platformdirs.user_cache_path("cvp") / "pictures"
 
 
 class PictureCache:
@@ -51,7 +43,7 @@ class PictureCache:
         for part in key:
             digest.update(struct.pack("<Q", len(part)))
             digest.update(part)
-        self.path = (folder or pictures_folder()) / f"{digest.hexdigest()}.pixels"
+        self.path = (folder or user_cache("pictures")) / f"{digest.hexdigest()}.pixels"
         self.count, self.channels, self.room = count, channels, room
         self._start = _ENTRY.size * count
         self._files: _Files | None = None

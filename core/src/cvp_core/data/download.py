@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DataError, MachineError, OutputError
+from .places import user_cache
 
 __all__ = ["cache_folder", "fetch", "file_digest"]
 
@@ -28,13 +29,8 @@ class _MirrorError(Exception):
 
 
 def cache_folder(name: str) -> Path:
-    """Where the files of a data set are kept: in $CVP_CACHE, else the user's cache folder. It is not made."""
-    base = os.environ.get("CVP_CACHE")
-    if base:
-        return Path(os.path.expanduser(base), "datasets", name)
-    import platformdirs
-
-    return platformdirs.user_cache_path("cvp") / "datasets" / name
+    """Where the files of a data set are kept. It is not made."""
+    return user_cache("datasets") / name
 
 
 def fetch(urls: Sequence[str], digest: str | None, target: Path, progress: Progress | None = None) -> Path:

@@ -6,7 +6,6 @@ label too. Blank lines and those that begin with # are skipped.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..catalogue import near_misses
+from ..catalogue import near_files, near_misses
 from ..errors import DataError
 from .sources import DataSplits, FileSet
 
@@ -73,13 +72,7 @@ def _existing(path: str | os.PathLike[str]) -> Path:
     file = Path(os.path.expanduser(path))
     if os.path.isfile(file):
         return file
-    try:
-        beside = [child.name for child in file.parent.iterdir() if child.suffix.lower() in LIST_SUFFIXES]
-    except OSError:
-        beside = []
-    near = [str(file.with_name(name)) for name in difflib.get_close_matches(file.name, beside, n=2)]
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    raise DataError(f"no list file '{file}'.{hint} Give a text file of `path label` a line.")
+    raise DataError(f"no list file '{file}'.{near_files(file, LIST_SUFFIXES)} Give a text file of `path label` a line.")
 
 
 def _text(file: Path) -> str:

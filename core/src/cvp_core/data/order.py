@@ -7,11 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import ConfigError, DataError
+from .presets import SAMPLINGS
 
 __all__ = ["SAMPLINGS", "Order"]
-
-# shuffle: every picture once. balanced: as many pictures of each class, so those of a rare one come repeatedly.
-SAMPLINGS = ("shuffle", "balanced")
 
 
 class Order:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..scores import Calibration
+from ..scores import Calibration, row_shares
 from .text import percent, text, thousands
 
 __all__ = ["Series", "confusion_matrix", "curves", "reliability"]
@@ -110,7 +110,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> str:
     cell = 44 if len(names) <= 12 else 30
     left = 20 + round(6.3 * max(map(len, names), default=1))
     top = 24 + round(4.6 * max(map(len, names), default=1))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = row_shares(counts)
     parts = []
     for row, name in enumerate(names):
         y, middle = top + row * cell, left + row * cell + cell / 2

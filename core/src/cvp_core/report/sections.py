@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..scores import calibration, class_scores, confused_pairs, macro_f1
+from ..scores import calibration, class_scores, confused_pairs, macro_f1, row_shares
 from ..train.config import TrainConfig
 from .environment import describe_environment
 from .facts import ReportFacts
@@ -120,7 +120,7 @@ def confusion(facts: ReportFacts) -> str:
     drawn = ""
     if len(facts.classes) <= _MOST_MAPPED:
         counts = evaluation.confusion().numpy()
-        drawn = heat_map(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+        drawn = heat_map(row_shares(counts))
         drawn = f"<figure>{drawn}<figcaption>A pixel a pair: down the truth, across the answer.</figcaption></figure>"
     return section(heading, f'<div class="row"><figure>{listed}</figure>{drawn}</div>')
 

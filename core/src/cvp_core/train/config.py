@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args, get_type_hints
 
-from ..data.presets import AUGMENTATIONS
+from ..data.presets import AUGMENTATIONS, SAMPLINGS
 from ..errors import ConfigError
 
 __all__ = ["TrainConfig", "resolve_config"]
@@ -19,7 +19,7 @@ _CHOICES = {
     "schedule": ("cosine", "one-cycle", "step", "plateau", "constant"),
     "augment": AUGMENTATIONS,
     "class_weights": ("none", "balanced"),
-    "sampling": ("shuffle", "balanced"),
+    "sampling": SAMPLINGS,
     "head": ("linear", "mlp"),
     "precision": ("auto", "float32", "bfloat16", "float16"),
     "strategy": ("auto", "ddp"),
@@ -63,7 +63,7 @@ class TrainConfig:
     val_data: a list file of validation pictures, where `data` has none.
     image_size: pixels a side; None takes the data set's own size, else the model's.
     learning_rate: the peak, reached after `warmup_epochs` and then lowered as `schedule` says: to zero along a cosine,
-        in one cycle (a third of the way up, then down), by `step_factor` every `step_epochs`, by `step_factor` where
+        in one cycle (up for 30% of the steps, then down), by `step_factor` every `step_epochs`, by `step_factor` where
         validation has not got better for `step_epochs`, or not at all.
     weight_decay: not applied to norms and biases. momentum: of SGD alone.
     clip_norm: the gradient's greatest length; 0 does not clip. ema: decay of the average of the weights that is

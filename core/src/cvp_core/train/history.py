@@ -19,6 +19,7 @@ from typing import Any, get_type_hints
 from ..catalogue import near_misses
 from ..errors import DataError, UnknownNameError
 from .events import EpochResult
+from .runs import RunFolder
 
 __all__ = ["Run", "find_run", "list_runs", "read_run"]
 
@@ -81,29 +82,30 @@ class Run:
 def read_run(folder: str | Path) -> Run:
     """The run in `folder`. What is half-written is left out. Raises DataError where it is no run folder."""
     path = Path(folder)
+    files = RunFolder(path)
     try:
-        config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
+        config = tomllib.loads(files.config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} is no run folder: its config.toml {_fault(error)}; `cvp runs list` shows runs"
         ) from None
-    history = _read_metrics(path / "metrics.csv")
-    weights = path / "best.safetensors"
+    history = _read_metrics(files.metrics)
+    weights = files.best_weights
     match = _STAMP.fullmatch(path.name)
     try:
         started = time.mktime(time.strptime(match[1], "%Y-%m-%d_%H-%M-%S")) if match else None
     except (ValueError, OverflowError):
         started = None
     if started is None:
-        started = (path / "config.toml").stat().st_mtime
-    return Run(path, config, history, _state(path, config, history), weights if weights.is_file() else None, started)
+        started = files.config.stat().st_mtime
+    return Run(path, config, history, _state(files, config, history), weights if weights.is_file() else None, started)
 
 
 def list_runs(root: str | Path = "runs") -> list[Run]:
     """The runs below `root`, newest first; other folders are passed over, and no folder is no runs."""
     found = []
     try:
-        folders = [folder for folder in Path(root).iterdir() if (folder / "config.toml").is_file()]
+        folders = [folder for folder in Path(root).iterdir() if RunFolder(folder).config.is_file()]
     except OSError:
         return []
     for folder in folders:
@@ -120,7 +122,7 @@ def find_run(name: str, root: str | Path = "runs") -> Run:
     Raises UnknownNameError with near misses.
     """
     for folder in (Path(name).expanduser(), Path(root) / name):
-        if (folder / "config.toml").is_file():
+        if RunFolder(folder).config.is_file():
             return read_run(folder)
     runs = list_runs(root)
     if name == "last" and runs:
@@ -185,14 +187,14 @@ def _reader(hint: Any) -> Callable[[str], Any]:
     return lambda text: float(text) if text else None
 
 
-def _state(path: Path, config: Mapping[str, Any], history: tuple[EpochResult, ...]) -> str:
-    drawn = max((_modified(path / name) for name in _LAST_FILES), default=0.0)
-    is_over = _is_finished(path / "run.json")
+def _state(files: RunFolder, config: Mapping[str, Any], history: tuple[EpochResult, ...]) -> str:
+    drawn = max((_modified(files.path / name) for name in _LAST_FILES), default=0.0)
+    is_over = _is_finished(files.record)
     if is_over or (is_over is None and drawn and _came_to_its_end(config, history)):
         return "finished"
-    if drawn and drawn >= _modified(path / "metrics.csv"):  # else it has been resumed since
+    if drawn and drawn >= _modified(files.metrics):  # else it has been resumed since
         return "interrupted"
-    newest = max((_modified(file) for file in path.iterdir()), default=0.0)
+    newest = max((_modified(file) for file in files.path.iterdir()), default=0.0)
     longest = max((result.seconds for result in history if math.isfinite(result.seconds)), default=0.0)
     return "running" if time.time() - newest < max(_QUIET_SECONDS, 3 * longest) else "unknown"
 

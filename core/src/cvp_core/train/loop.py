@@ -22,7 +22,7 @@ from .loss import Loss
 from .processes import are_any, gathered
 from .state import TrainingState
 
-__all__ = ["FABRIC_PRECISION", "Feed", "Listener", "Outcome", "fit"]
+__all__ = ["FABRIC_PRECISION", "Feed", "Listener", "Outcome", "fit", "take_step"]
 
 FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "float32": "32-true",
@@ -130,14 +130,12 @@ def _train_epoch(
     samples_before, seconds_before = sums.samples, standing.seconds
     for waited, (pixels, labels) in _timed(feed.train.epoch(epoch, standing.step)):
         step = standing.step
-        rate = config.learning_rate * state.schedule.share(epoch * steps + step)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate * group["rate"]
+        state.set_rate(config.learning_rate * state.schedule.share(epoch * steps + step))
         # What is dropped depends on the step alone, so that a resumed run draws what an uninterrupted one does.
         torch.manual_seed(_step_seed(config.seed, epoch * steps + step, fabric.global_rank))
         images, labels = feed.prepare(pixels), labels.to(fabric.device, non_blocking=True)
         mixed, target = loss.mixed(images, labels, (config.seed, epoch, step * fabric.world_size + fabric.global_rank))
-        _step(state, feed.network, mixed, target, labels, loss, config)
+        take_step(state, feed.network, mixed, target, labels, loss, config)
         now = time.perf_counter()
         standing.step += 1
         standing.waited += waited
@@ -151,7 +149,7 @@ def _train_epoch(
     return True
 
 
-def _step(
+def take_step(
     state: TrainingState,
     network: nn.Module,
     images: Tensor,
@@ -199,7 +197,7 @@ def _close_epoch(state: TrainingState, evaluation: Evaluation | None, config: Tr
         is_best=is_best,
     )
     state.schedule.see(val_loss)
-    standing.best = max(key, standing.best)
+    standing.best = key if is_best else standing.best
     standing.since_best = 0 if is_best else standing.since_best + 1
     standing.history.append(result)
     standing.epoch, standing.step, standing.seconds, standing.waited = standing.epoch + 1, 0, 0.0, 0.0

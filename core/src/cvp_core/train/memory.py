@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from .. import machine
 from ..errors import MachineError
 from ..network import ImageClassifier
 
@@ -77,11 +78,5 @@ def _too_little(batch_size: int) -> MachineError:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Of the GPU, where one computed; else of this process since it began; 0 where nobody knows."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """Of the GPU, where one computed; else of this process since its program began; 0 where nobody knows."""
+    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else machine.peak_memory_mb()

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ..errors import DataError, OutputError
-from ..scores import calibration
+from ..scores import calibration, row_shares
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -82,7 +82,7 @@ def plot_comparison(runs: Sequence[tuple[str, Sequence[EpochResult]]], path: Pat
 def plot_confusion(evaluation: Evaluation, classes: Sequence[str], title: str, path: Path) -> None:
     """Rows are the truth, columns the prediction; colour is the share of the row, numbers are counts."""
     counts = evaluation.confusion().numpy()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = row_shares(counts)
     side = min(16.0, 3.5 + 0.45 * len(classes))
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()

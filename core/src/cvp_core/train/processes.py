@@ -14,12 +14,26 @@ from torch import Tensor
 
 from ..errors import MachineError
 
-__all__ = ["are_any", "gathered", "make_fabric", "share_of_processes", "shared", "summed", "told_of_losses"]
+__all__ = [
+    "are_any",
+    "gathered",
+    "is_first_process",
+    "make_fabric",
+    "share_of_processes",
+    "shared",
+    "summed",
+    "told_of_losses",
+]
 
 
 def share_of_processes() -> tuple[int, int]:
     """This process's rank and the number of all, as torchrun and Slurm's torchrun tell them; (0, 1) alone."""
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def is_first_process() -> bool:
+    """The one that writes and prints for all."""
+    return share_of_processes()[0] == 0
 
 
 def make_fabric(device: str, precision: str, strategy: str) -> Fabric:

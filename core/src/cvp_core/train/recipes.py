@@ -5,14 +5,13 @@ What a recipe leaves out comes from the data set's own, else from the defaults; 
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..catalogue import Claim, near_misses
+from ..catalogue import Claim, near_files, near_misses
 from ..errors import ConfigError, UnknownNameError
 from ..registry import recipes
 from ..spec import RecipeSpec
@@ -69,7 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
-        hint = _near_files(path)
+        hint = near_files(path, (_SUFFIX,))
         raise ConfigError(f"no recipe file '{path}'.{hint} `cvp recipes list` shows named recipes.") from None
     except OSError as error:
         raise ConfigError(f"recipe file '{path}' cannot be read: {(error.strerror or str(error)).lower()}") from None
@@ -78,15 +77,6 @@ def _read(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"recipe file '{path}' is no TOML: {reason}; expected lines such as: epochs = 20") from None
-
-
-def _near_files(path: Path) -> str:
-    try:
-        beside = [child.name for child in path.parent.iterdir() if child.suffix.lower() == _SUFFIX]
-    except OSError:
-        return ""
-    near = [str(path.with_name(name)) for name in difflib.get_close_matches(path.name, beside, n=2)]
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def _checked(settings: Mapping[str, Any], source: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from ..lettering import fitted, page_font
 from ..machine import computing_threads
 from .freezing import frozen_parts, set_mode, set_trainable
 from .loss import make_loss
-from .optim import make_optimizer
 from .processes import make_fabric
 
 if TYPE_CHECKING:
@@ -95,7 +94,8 @@ def find_rate(plan: Plan, path: Path, progress: Callable[[int, int], None] = lam
     progress: is told the steps that are done, and of how many.
     """
     from .feeding import training_loader
-    from .loop import FABRIC_PRECISION
+    from .loop import FABRIC_PRECISION, take_step
+    from .state import TrainingState
 
     config = plan.config
     model = copy.deepcopy(plan.model)
@@ -105,7 +105,7 @@ def find_rate(plan: Plan, path: Path, progress: Callable[[int, int], None] = lam
     frozen = frozen_parts(model, config.freeze)
     set_trainable(model, frozen)
     network = fabric.setup_module(model)
-    optimizer = cast(torch.optim.Optimizer, fabric.setup_optimizers(make_optimizer(model, config)))
+    state = TrainingState(fabric, model, config, _STEPS)
     set_mode(model, frozen)
     normalise = Normalise(plan.preprocess, fabric.device)
     loss = make_loss(config, plan.splits.train.labels, len(plan.splits.classes), fabric.device)
@@ -115,15 +115,13 @@ def find_rate(plan: Plan, path: Path, progress: Callable[[int, int], None] = lam
     with computing_threads(plan.threads):
         for step, (pixels, labels) in zip(range(_STEPS), _endless(training_loader(plan)), strict=False):
             rate = _LOWEST * (_HIGHEST / _LOWEST) ** (step / (_STEPS - 1))
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["rate"]
+            state.set_rate(rate)
             torch.manual_seed(step)
-            images, target = loss.mixed(normalise(pixels), labels.to(fabric.device), (config.seed, 0, step))
-            value = loss(network(images), target)
-            fabric.backward(value)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            mean = _MEMORY * mean + (1 - _MEMORY) * value.item()
+            classes = labels.to(fabric.device)
+            images, target = loss.mixed(normalise(pixels), classes, (config.seed, 0, step))
+            state.sums.reset()
+            take_step(state, network, images, target, classes, loss, config)
+            mean = _MEMORY * mean + (1 - _MEMORY) * state.sums.loss.item() / len(labels)
             smoothed = mean / (1 - _MEMORY ** (step + 1))
             if not math.isfinite(smoothed) or smoothed > _DIVERGED * min(losses, default=smoothed):
                 break

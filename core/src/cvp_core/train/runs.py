@@ -11,16 +11,17 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tomli_w
 
-from ..data import DataSplits
 from ..errors import ConfigError, OutputError
 from ..weights.atomic import make_folder, write_atomically
 from .config import TrainConfig
 from .events import EpochResult
+
+if TYPE_CHECKING:
+    from ..data import DataSplits
 
 __all__ = ["RunFolder", "RunRecord", "fingerprint"]
 
@@ -45,6 +46,8 @@ class RunRecord:
 
 def fingerprint(splits: DataSplits) -> str:
     """Changes with the classes, and with the names, labels and order of the pictures of training and validation."""
+    import numpy as np
+
     digest = hashlib.sha256("\0".join(splits.classes).encode())
     for images in (splits.train, splits.val):
         if images is not None:
@@ -77,6 +80,14 @@ class RunFolder:
         raise OutputError(f"cannot find a free name for a run in {root}")
 
     @property
+    def config(self) -> Path:
+        return self.path / "config.toml"
+
+    @property
+    def record(self) -> Path:
+        return self.path / "run.json"
+
+    @property
     def best_weights(self) -> Path:
         return self.path / "best.safetensors"
 
@@ -89,29 +100,27 @@ class RunFolder:
         return self.path / "metrics.csv"
 
     def write_config(self, config: TrainConfig) -> None:
-        write_atomically(self.path / "config.toml", tomli_w.dumps(config.to_dict()).encode())
+        write_atomically(self.config, tomli_w.dumps(config.to_dict()).encode())
 
     def read_config(self) -> dict[str, Any]:
         """The settings. Raises ConfigError where they cannot be read."""
-        path = self.path / "config.toml"
         try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+            return tomllib.loads(self.config.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} cannot be read: {error}") from error
+            raise ConfigError(f"{self.config} cannot be read: {error}") from error
 
     def write_record(self, record: RunRecord) -> None:
         text = json.dumps(dataclasses.asdict(record), indent=2, ensure_ascii=False)
-        write_atomically(self.path / "run.json", (text + "\n").encode())
+        write_atomically(self.record, (text + "\n").encode())
 
     def read_record(self) -> RunRecord:
         """Raises ConfigError for what is no run folder."""
-        path = self.path / "run.json"
         try:
-            return RunRecord(**json.loads(path.read_text(encoding="utf-8")))
+            return RunRecord(**json.loads(self.record.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise ConfigError(f"{self.path} is no run folder: it has no run.json; `cvp runs list` shows all") from None
         except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(f"{path} cannot be read: {error}") from error
+            raise ConfigError(f"{self.record} cannot be read: {error}") from error
 
     def write_metrics(self, history: Sequence[EpochResult]) -> None:
         """metrics.csv of these epochs alone: what came after the checkpoint is trained again."""

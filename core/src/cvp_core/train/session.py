@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -168,9 +169,9 @@ def _finish(
     test: Evaluation | None = None
     val = outcome.best
     if best is not None and is_first:
-        if val is None:  # it was before the run was continued
-            val = evaluate_best(plan, run, state.fabric.device, plan.splits.val)
         if not outcome.was_interrupted:
+            if val is None:  # the best epoch was before the run was continued
+                val = evaluate_best(plan, run, state.fabric.device, plan.splits.val)
             test = evaluate_best(plan, run, state.fabric.device, plan.splits.test)
             write_atomically(plan.weights, run.best_weights.read_bytes())
             run.write_record(replace(run.read_record(), is_finished=True))
@@ -183,7 +184,7 @@ def _finish(
         weights=published if best is not None else None,
         epochs=len(history),
         best_epoch=best.epoch if best else 0,
-        top1=val.top1 if val else None,
+        top1=best.val_accuracy if best and math.isfinite(best.val_accuracy) else None,
         test_top1=test.top1 if test else None,
         seconds=time.perf_counter() - began,
         was_interrupted=outcome.was_interrupted,

@@ -104,6 +104,11 @@ class TrainingState:
         self.standing = Standing()
         self.sums = Sums(fabric.device)
 
+    def set_rate(self, rate: float) -> None:
+        """rate: the head's; each group takes its share of it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["rate"]
+
     @property
     def kept(self) -> ImageClassifier:
         """What is evaluated and saved."""
