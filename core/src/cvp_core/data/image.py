@@ -21,7 +21,7 @@ from PIL import Image, ImageFile
 
 from ..errors import ConfigError, ImageError
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "ImageSource", "open_image"]
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "ImageSource", "open_image", "recognise"]
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
@@ -72,7 +72,7 @@ def open_image(source: ImageSource, channels: int = 3, at_least: int = 0) -> Ima
         return _guarded(source, channels, 0, "picture", 0)
     with _opened(source) as file:
         length = file.seek(0, os.SEEK_END)
-        image, kind = _recognise(file, length)
+        image, kind = recognise(file, length)
         return _guarded(image, channels, at_least, f"{kind} file", length)
 
 
@@ -107,7 +107,7 @@ def _opened(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[Binar
         raise TypeError(f"a picture is a path, bytes, a binary file or a PIL image, not {type(source).__name__}")
 
 
-def _recognise(file: BinaryIO, length: int) -> tuple[ImageFile.ImageFile, str]:
+def recognise(file: BinaryIO, length: int) -> tuple[ImageFile.ImageFile, str]:
     """The lazy image whose header fits, and its format's name; no pixel is decoded."""
     if length == 0:
         raise ImageError("empty file (0 bytes)")
