@@ -17,7 +17,7 @@ from PIL import Image
 from cvp_core.data import ArraySet, FileSet, resize_and_crop
 from cvp_core.data.loading import PictureLoader, make_loader
 from cvp_core.data.presets import AUGMENTATIONS
-from cvp_core.data.workers import explained
+from cvp_core.data.workers import explained, worker_context
 from cvp_core.errors import ConfigError, DataError, MachineError
 from cvp_core.spec import Preprocess
 
@@ -237,3 +237,13 @@ def test_reduced_decoding_shows_the_same_picture(tmp_path: Path) -> None:
     )
     assert not np.array_equal(full, reduced)
     assert 10 * np.log10(255**2 / np.square(full - reduced).mean()) > 35
+
+
+def test_the_event_that_ends_workers_is_seen_in_other_processes() -> None:
+    context = worker_context()
+    flag = context.Event()
+    assert not flag.is_set()
+    process = context.Process(target=flag.set)
+    process.start()
+    process.join()
+    assert flag.is_set()

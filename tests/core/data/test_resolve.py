@@ -127,9 +127,9 @@ def test_odd_names_are_one_line(name):
 
 
 def test_a_file_here_is_said_to_be_a_file(tmp_path):
-    (tmp_path / "here" / "pets.zip").touch()
+    (tmp_path / "here" / "pets.dat").touch()
     with pytest.raises(DataError, match="is a file"):
-        open_data("pets.zip")
+        open_data("pets.dat")
 
 
 def test_a_name_of_two_distributions_is_ambiguous_until_it_is_written_in_full():

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .places import user_cache
+from ..places import user_cache
 
 __all__ = ["PictureCache"]
 

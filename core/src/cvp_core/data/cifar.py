@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..download import cache_folder, fetch
 from ..errors import DataError
-from .download import cache_folder, fetch
 from .named import CIFAR10, CIFAR100
 from .sources import ArraySet, DataSplits
 

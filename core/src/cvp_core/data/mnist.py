@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..download import cache_folder, fetch
 from ..errors import DataError
-from .download import cache_folder, fetch
 from .idx import read_idx
 from .named import CLOTHES, DIGITS
 from .sources import ArraySet, DataSplits

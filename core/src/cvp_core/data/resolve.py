@@ -1,8 +1,9 @@
-"""From what `--data` was given, a folder, a list file or a name, to an opened data set."""
+"""From what `--data` was given, a folder, a file, shards or a name, to an opened data set."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,25 +12,41 @@ from ..errors import CvpError, PluginError, UnknownNameError
 from ..plugins import load_target
 from ..registry import datasets
 from ..spec import DatasetSpec
+from .archive import ARCHIVE_SUFFIXES, TAR_SUFFIXES, open_archive
+from .columns import is_table
 from .folder import near_folders, open_folder
+from .hub import holds_saved, open_saved
 from .listing import LIST_SUFFIXES, open_list, with_val_list
+from .shard_names import names_shards
+from .shards import holds_shards, open_shards, open_tar
 from .sources import DataSplits
+from .tables import open_table, with_val_table
 
 __all__ = ["open_data"]
+
+# What a file is, by how its name ends; the first that fits.
+_OPENERS: tuple[tuple[tuple[str, ...], Callable[..., DataSplits]], ...] = (
+    (LIST_SUFFIXES, open_list),
+    (TAR_SUFFIXES, open_tar),
+    (ARCHIVE_SUFFIXES, open_archive),
+)
+_SUFFIXES = tuple(suffix for suffixes, _ in _OPENERS for suffix in suffixes)
 
 
 def open_data(data: str | os.PathLike[str], val_data: str | os.PathLike[str] | None = None) -> DataSplits:
     """The data set that a path or a name stands for; nothing is split off and no picture is opened.
 
-    A path is what contains a separator, starts with "." or "~", ends as a list file does (.txt, .lst, .list), or
-    exists here and is not a data set's name. A name is looked for in $CVP_DATA, in ./data, and then among the
-    named data sets; a folder found for a named one takes the place of its pictures and keeps its recipe.
-    val_data: a list file of the validation pictures, of the same classes.
-    Raises DataError for a folder or list file that cannot be used, UnknownNameError with near misses,
-    AmbiguousNameError, and PluginError for an opener that fails.
+    A path is what contains a separator, starts with "." or "~", ends as a file does that can be opened (.txt, .csv,
+    .zip, .tar, ...), is a pattern of shards, or exists here and is not a data set's name. A name is looked for in
+    $CVP_DATA, in ./data, and then among the named data sets; a folder found for a named one takes the place of its
+    pictures and keeps its recipe. val_data: a list file or table of the validation pictures, of the same classes.
+    Raises DataError for what cannot be used, UnknownNameError with near misses, AmbiguousNameError, NotInstalledError
+    for a .parquet without pyarrow, and PluginError for an opener that fails.
     """
     splits = _open(data)
-    return splits if val_data is None else with_val_list(splits, val_data)
+    if val_data is None:
+        return splits
+    return with_val_table(splits, val_data) if is_table(val_data) else with_val_list(splits, val_data)
 
 
 def _open(data: str | os.PathLike[str]) -> DataSplits:
@@ -41,7 +58,7 @@ def _open(data: str | os.PathLike[str]) -> DataSplits:
     name = data if claim is None else claim.spec.name
     for folder, origin in _user_folders(name):
         if os.path.isdir(folder):
-            splits = replace(open_folder(folder), name=name, location=f"{folder} ({origin})")
+            splits = replace(_open_path(folder), name=name, location=f"{folder} ({origin})")
             return splits if claim is None else replace(splits, recipe=claim.spec.recipe)
     if claim is None:
         raise _unknown(data)
@@ -53,12 +70,21 @@ def _open(data: str | os.PathLike[str]) -> DataSplits:
 
 
 def _open_path(path: str | os.PathLike[str]) -> DataSplits:
-    is_list = os.fspath(path).lower().endswith(LIST_SUFFIXES) and not os.path.isdir(os.path.expanduser(path))
-    return open_list(path) if is_list else open_folder(path)
+    place = os.path.expanduser(os.fspath(path))
+    if os.path.isdir(place):
+        opener = open_shards if holds_shards(place) else open_saved if holds_saved(place) else open_folder
+        return opener(path)
+    if is_table(place):
+        return open_table(path)
+    if names_shards(place) and not os.path.exists(place):
+        return open_shards(place)
+    return next((opener for suffixes, opener in _OPENERS if place.lower().endswith(suffixes)), open_folder)(path)
 
 
 def _looks_like_path(data: str) -> bool:
-    return data.startswith((".", "~")) or os.sep in data or "/" in data or data.lower().endswith(LIST_SUFFIXES)
+    if data.startswith((".", "~")) or os.sep in data or "/" in data or data.lower().endswith(_SUFFIXES):
+        return True
+    return is_table(data) or names_shards(data)
 
 
 def _user_folders(name: str) -> list[tuple[Path, str]]:

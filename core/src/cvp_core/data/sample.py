@@ -9,8 +9,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from ..download import cache_folder
 from ..errors import OutputError
-from .download import cache_folder
 from .folder import open_folder
 from .sources import DataSplits
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from ..errors import DataError
 from .image import IMAGE_SUFFIXES
 
-__all__ = ["count_flat", "folders_in", "pictures_below"]
+__all__ = ["JUNK", "count_flat", "folders_in", "pictures_below"]
 
 # What archivers, file servers and notebooks leave behind beside hidden files.
-_JUNK = frozenset(("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System Volume Information"))
+JUNK = frozenset(("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System Volume Information"))
 
 Identity = tuple[int, int]
 
@@ -46,7 +46,7 @@ def pictures_below(folder: Path, root: Path) -> Iterator[str]:
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            shown = [e for e in entries if not e.name.startswith(".") and e.name not in _JUNK]
+            shown = [e for e in entries if not e.name.startswith(".") and e.name not in JUNK]
     except OSError as error:
         raise DataError(f"folder '{folder}' cannot be read: {error.strerror or error}") from None
     return sorted(shown, key=lambda entry: entry.name)

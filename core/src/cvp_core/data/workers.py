@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 from ..errors import MachineError
 
-__all__ = ["end_workers", "explained", "ignore_interrupt", "watch_workers"]
+__all__ = ["end_workers", "explained", "ignore_interrupt", "watch_workers", "worker_context"]
 
 
 @contextmanager
@@ -58,6 +59,34 @@ def ignore_interrupt(_: int) -> None:
     """Ctrl-C is the main process's to handle, and so is how it takes SIGTERM; a worker ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def worker_context() -> Any:
+    """The usual way to start processes, with events that nobody can take along into death.
+
+    DataLoader asks its workers to end by an event; multiprocessing's own has a lock, and one that a process holds when
+    the system ends it is never free again: the others, and the main process, would wait for ever.
+    """
+    usual = multiprocessing.get_context()
+
+    class Context(type(usual)):  # type: ignore[misc]
+        def Event(self) -> _Flag:  # noqa: N802 - multiprocessing's name
+            return _Flag()
+
+    return Context()
+
+
+class _Flag:
+    """An event that is only set and looked at: one byte of shared memory."""
+
+    def __init__(self) -> None:
+        self._byte = multiprocessing.RawValue("b", 0)
+
+    def set(self) -> None:
+        self._byte.value = 1
+
+    def is_set(self) -> bool:
+        return bool(self._byte.value)
 
 
 class _Watch:

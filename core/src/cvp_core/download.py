@@ -10,15 +10,21 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import DataError, MachineError, OutputError
+from .errors import DataError, MachineError, OutputError
 from .places import user_cache
 
-__all__ = ["cache_folder", "fetch", "file_digest"]
+__all__ = ["OFFLINE", "Progress", "cache_folder", "fetch", "file_digest", "taking_turns", "watched"]
 
-Progress = Callable[[int, int | None], None]
+# Called with the file's name, the bytes so far and the total, None where the server does not say.
+Progress = Callable[[str, int, int | None], None]
+
+OFFLINE = "CVP_OFFLINE"  # set to anything, nothing is downloaded
+
+_watcher: ContextVar[Progress | None] = ContextVar("watcher", default=None)
 
 _CHUNK = 1 << 18
 _TIMEOUT_S = 30.0
@@ -33,27 +39,42 @@ def cache_folder(name: str) -> Path:
     return user_cache("datasets") / name
 
 
-def fetch(urls: Sequence[str], digest: str | None, target: Path, progress: Progress | None = None) -> Path:
+@contextlib.contextmanager
+def watched(progress: Progress) -> Iterator[None]:
+    """Downloads inside tell `progress` how far they are."""
+    token = _watcher.set(progress)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def fetch(urls: Sequence[str], digest: str | None, target: Path) -> Path:
     """`target`, downloaded from the first of `urls` that delivers it, unless it is there already.
 
-    digest: the published SHA-256 or MD5 in hexadecimal, told apart by length; None checks nothing.
-    progress: called with the bytes so far and the total, None where the server does not say.
+    digest: the published SHA-256, MD5 or SHA-1 in hexadecimal, told apart by length; of another length it is the
+    beginning of a SHA-256; None checks nothing. An address is https://..., http://... or file://...
     What was received is kept beside the target as NAME.part and continued later. Processes that want the
     same file at once take turns. Raises DataError for a file in place that is another than the published
-    one, MachineError where no mirror delivers, OutputError where the folder cannot be written.
+    one, MachineError where no mirror delivers or $CVP_OFFLINE is set, OutputError where the folder cannot be written.
     """
     if target.exists():
         return _checked(target, digest)
+    local = [url for url in urls if url.startswith("file:")]
+    if os.environ.get(OFFLINE) and not local:
+        raise MachineError(
+            f"{target.name} is not here, and ${OFFLINE} forbids to download it; put {urls[-1]} there by hand: {target}"
+        )
     part = target.with_name(target.name + ".part")
     reasons = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _turn(target.parent):
+        with taking_turns(target.parent):
             if target.exists():
                 return _checked(target, digest)
-            for url in urls:
+            for url in local if os.environ.get(OFFLINE) else urls:
                 try:
-                    _receive_verified(url, part, digest, progress)
+                    _receive_verified(url, part, digest)
                 except _MirrorError as failure:
                     reasons.append(f"{url}: {failure}")
                     continue
@@ -68,38 +89,45 @@ def fetch(urls: Sequence[str], digest: str | None, target: Path, progress: Progr
 
 
 def file_digest(path: Path, digest: str) -> str:
-    """The hash of a file in hexadecimal, of the kind that `digest` is. Raises ValueError if there is none."""
-    kinds = {32: "md5", 40: "sha1", 64: "sha256"}
-    if len(digest) not in kinds:
-        raise ValueError(f"digest {digest!r} is neither SHA-256, SHA-1 nor MD5 in hexadecimal")
+    """The hash of a file in hexadecimal, of the kind that `digest` is or begins. Raises ValueError if there is none."""
+    if not re.fullmatch(r"[0-9a-fA-F]{8,64}", digest):
+        raise ValueError(f"digest {digest!r} is no SHA-256 nor its beginning, SHA-1 or MD5 in hexadecimal")
+    kind = {32: "md5", 40: "sha1"}.get(len(digest), "sha256")
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(kinds[len(digest)], usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
+
+
+def _wrong(path: Path, digest: str | None) -> str:
+    """The file's hash if it is another than the published one, else ""."""
+    if digest is None or (actual := file_digest(path, digest)).startswith(digest.lower()):
+        return ""
+    return actual
 
 
 def _checked(target: Path, digest: str | None) -> Path:
-    if digest is not None and (actual := file_digest(target, digest)) != digest.lower():
+    if actual := _wrong(target, digest):
         raise DataError(
             f"'{target}' is not the published file (hash {actual}, expected {digest}); delete it to download it again"
         )
     return target
 
 
-def _receive_verified(url: str, part: Path, digest: str | None, progress: Progress | None) -> None:
+def _receive_verified(url: str, part: Path, digest: str | None) -> None:
     """`part`, complete and right. A continued file that turns out wrong is fetched anew, once."""
     if digest is None:  # nothing would notice that the beginning is another file's
         part.unlink(missing_ok=True)
     continued = part.exists() and part.stat().st_size > 0
     for attempt in range(2):
-        _receive(url, part, progress)
-        actual = None if digest is None else file_digest(part, digest)
-        if digest is None or actual == digest.lower():
+        _receive(url, part)
+        actual = _wrong(part, digest)
+        if not actual:
             return
         part.unlink()
         if attempt == 1 or not continued:
             raise _MirrorError(f"the file is not the published one (hash {actual}, expected {digest})")
 
 
-def _receive(url: str, part: Path, progress: Progress | None) -> None:
+def _receive(url: str, part: Path) -> None:
     """Append to `part` until the server says it is whole. Raises _MirrorError, keeping what has arrived."""
     offset = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "cvp", "Accept-Encoding": "identity"}
@@ -119,7 +147,7 @@ def _receive(url: str, part: Path, progress: Progress | None) -> None:
             offset = 0  # the server sends the whole file
         total = _total(response, offset)
         with part.open("ab" if offset else "wb") as file:
-            received = _copy(response, file, offset, total, progress)
+            received = _copy(response, file, offset, total, part.name.removesuffix(".part"))
             file.flush()
             os.fsync(file.fileno())
     if total is not None and received < total:
@@ -131,12 +159,13 @@ def _copy(
     file: BinaryIO,
     offset: int,
     total: int | None,
-    progress: Progress | None,
+    name: str,
 ) -> int:
     received = offset
+    progress = _watcher.get()
     while True:
         if progress is not None:
-            progress(received, total)
+            progress(name, received, total)
         try:
             chunk = response.read(_CHUNK)
         except http.client.IncompleteRead as error:
@@ -164,7 +193,7 @@ def _network_reason(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _turn(folder: Path) -> Iterator[None]:
+def taking_turns(folder: Path) -> Iterator[None]:
     """Wait for other processes that write to `folder`; where it cannot be locked, everyone goes at once."""
     try:
         import fcntl

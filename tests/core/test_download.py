@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cvp_core.data.download import cache_folder, fetch
+from cvp_core.download import OFFLINE, cache_folder, fetch, watched
 from cvp_core.errors import DataError, MachineError, OutputError
 
 DATA = bytes(range(256)) * 2000
@@ -76,6 +76,20 @@ def test_a_file_arrives_whole_and_leaves_nothing_else(server, target, digest):
     assert [path.name for path in target.parent.iterdir()] == ["file.gz"]
 
 
+def test_the_beginning_of_a_hash_is_enough_and_must_be_right(server, target):
+    assert fetch([f"{server}/file"], SHA256[:8], target).read_bytes() == DATA
+    target.unlink()
+    with pytest.raises(MachineError, match="is not the published one"):
+        fetch([f"{server}/file"], "0" * 8, target)
+
+
+def test_nothing_is_downloaded_where_that_is_forbidden(server, target, monkeypatch):
+    monkeypatch.setenv(OFFLINE, "1")
+    with pytest.raises(MachineError, match=f"put {server}/file there by hand"):
+        fetch([f"{server}/file"], SHA256, target)
+    assert not Handler.requests
+
+
 def test_a_file_in_place_is_not_asked_for_again(server, target):
     fetch([f"{server}/file"], SHA256, target)
     fetch([f"{server}/file"], SHA256, target)
@@ -84,7 +98,8 @@ def test_a_file_in_place_is_not_asked_for_again(server, target):
 
 def test_progress_runs_from_nothing_to_the_total(server, target):
     seen = []
-    fetch([f"{server}/file"], SHA256, target, lambda done, total: seen.append((done, total)))
+    with watched(lambda name, done, total: seen.append((done, total))):
+        fetch([f"{server}/file"], SHA256, target)
     assert seen[0] == (0, len(DATA))
     assert seen[-1] == (len(DATA), len(DATA))
     assert seen == sorted(seen)
@@ -93,7 +108,8 @@ def test_progress_runs_from_nothing_to_the_total(server, target):
 def test_what_was_received_is_continued(server, target):
     part(target, DATA[:1000])
     seen = []
-    fetch([f"{server}/file"], SHA256, target, lambda done, total: seen.append((done, total)))
+    with watched(lambda name, done, total: seen.append((done, total))):
+        fetch([f"{server}/file"], SHA256, target)
     assert Handler.requests == [("/file", "bytes=1000-")]
     assert seen[0] == (1000, len(DATA))
     assert target.read_bytes() == DATA
