@@ -11,13 +11,12 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from ..errors import OutputError
+from ..palette import COLOURS
 from .row import Row
 
 __all__ = ["plot_rows"]
 
-# Okabe and Ito's palette, which the colour-blind can tell apart; grey is for plain PyTorch.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6d31", "#6a51a3")
-_GREY = "#8a8a8a"
+_GREY = "#8a8a8a"  # plain PyTorch
 _PALE = {"float32": 0.55}  # the share of white: the same colour, paler for the wider numbers
 
 
@@ -87,7 +86,7 @@ def _label(row: Row) -> str:
 def _colours(rows: Sequence[Row]) -> dict[str, tuple[float, float, float]]:
     """A colour a backend, paler for float32; grey for `reference`."""
     names = [name for name in dict.fromkeys(row.backend for row in rows) if name != "reference"]
-    base = {name: _COLOURS[index % len(_COLOURS)] for index, name in enumerate(names)} | {"reference": _GREY}
+    base = {name: COLOURS[index % len(COLOURS)] for index, name in enumerate(names)} | {"reference": _GREY}
     return {_label(row): _mixed(base[row.backend], _PALE.get(row.precision, 0.0)) for row in rows}
 
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from ..errors import DataError, OutputError
+from ..palette import COLOURS
 from ..scores import calibration, row_shares
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["plot_comparison", "plot_confusion", "plot_curves", "plot_mistakes", "plot_reliability"]
 
 _TRAIN, _VAL = "#8a8a8a", "#1f6fb4"
-# Okabe and Ito's palette, which the colour-blind can tell apart.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#6a51a3")
 _MOST_ANNOTATED = 25  # classes beyond which numbers in the cells cannot be read
 
 
@@ -63,7 +62,7 @@ def plot_comparison(runs: Sequence[tuple[str, Sequence[EpochResult]]], path: Pat
     for axes, what in zip(panels, ("loss", "accuracy"), strict=True):
         ends = []
         for number, (label, history) in enumerate(runs):
-            colour = _COLOURS[number % len(_COLOURS)]
+            colour = COLOURS[number % len(COLOURS)]
             epochs = [result.epoch for result in history]
             train = [getattr(result, f"train_{what}") for result in history]
             val = [getattr(result, f"val_{what}") for result in history]
