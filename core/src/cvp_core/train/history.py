@@ -29,6 +29,8 @@ _QUIET_SECONDS = 300.0
 # What stands in a run folder once training is over, however it ended.
 _LAST_FILES = ("report.html", "curves.png")
 
+_SHOWN = (".html", ".md", ".png", ".csv", ".toml")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -76,7 +78,7 @@ class Run:
     @property
     def files(self) -> tuple[Path, ...]:
         """What there is to look at, by name."""
-        return tuple(sorted(path for path in self.path.iterdir() if path.suffix in (".html", ".png", ".csv", ".toml")))
+        return tuple(sorted(path for path in self.path.iterdir() if path.suffix in _SHOWN))
 
 
 def read_run(folder: str | Path) -> Run:

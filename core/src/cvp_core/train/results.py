@@ -59,8 +59,9 @@ def draw(
     test: Evaluation | None,
     timing: Timing,
 ) -> list[Path]:
-    """The plots and the report, of the test pictures where there are such; what was written."""
+    """The plots, the report and the model card, of the test pictures where there are such; what was written."""
     from ..report import report_run
+    from ..report.card import CARD, card_run
     from ..weights.format import load_model
     from .plots import plot_confusion, plot_curves, plot_mistakes, plot_reliability
 
@@ -76,5 +77,6 @@ def draw(
         report_run(plan, report, history, shown, images, which, model=model, timing=timing)
     else:
         report_run(plan, report, history, timing=timing)
-    names = ("report.html", "curves.png", "confusion.png", "reliability.png", "mistakes.png", "metrics.csv")
+    card_run(plan, run.path, history, shown, which, timing.seconds)
+    names = ("report.html", CARD, "curves.png", "confusion.png", "reliability.png", "mistakes.png", "metrics.csv")
     return [run.path / name for name in names if (run.path / name).is_file()]

@@ -82,7 +82,7 @@ def command(run: str, runs_dir: str, as_json: bool) -> None:
             finite = [value for value in accuracies if math.isfinite(value)]
             click.echo(f"\nvalidation accuracy  {line}  {min(finite):.1%} to {max(finite):.1%}")
     click.echo()
-    look = "\n".join(str(path) for path in found.files if path.suffix in (".html", ".png"))
+    look = "\n".join(str(path) for path in found.files if path.suffix in (".html", ".md", ".png"))
     kept = str(found.weights) if found.weights else f"none: {counted(len(found.history), 'epoch')} over"
     resume = f"cvp train --resume {found.path}" if found.state in ("interrupted", "unknown") else ""
     print_facts({"look": look, "weights": kept, "next": resume})
