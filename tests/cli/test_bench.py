@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from shortcuts import stay_here
 
 from cvp_cli.main import main
 from cvp_core.bench import Limits
@@ -13,7 +14,8 @@ QUICK = ("--seconds", "0.01", "--threads", "1")
 
 @pytest.fixture
 def known_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a machine that is measured already; measuring takes seconds and is tested in core/bench/test_roofline.py."""
+    """Of a machine that is measured already; core/bench tests the measuring, and what runs in another process."""
+    stay_here(monkeypatch)
     limits = Limits({"float32": 100.0, "bfloat16": 200.0}, 10.0, "cpu", 1)
     monkeypatch.setattr("cvp_core.bench.roofline.measure_limits", lambda *args, **more: limits)
 

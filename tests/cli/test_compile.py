@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from shortcuts import stay_here
 
 import cvp_core
 from cvp_cli.main import main
@@ -67,12 +68,13 @@ def test_artifact_predicts_as_its_checkpoint_and_without_torch(place: Path) -> N
         assert ours["probability"] == pytest.approx(plain["probability"], abs=1e-4)
 
 
-def test_table_names_what_was_kept_and_why(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_names_what_was_kept_and_why(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stay_here(monkeypatch)
     target = tmp_path / "eager.cvp"
-    assert (
-        main(["compile", str(place / "colours.cvp"), "--backend", "eager", "--precision", "float32", "-o", str(target)])
-        == 0
-    )
+    settings = ["--backend", "eager", "--precision", "float32", "-o", str(target)]
+    assert main(["compile", str(place / "colours.cvp"), *settings]) == 0
     out = capsys.readouterr().out
     assert "BACKEND" in out
     assert "eager *" in out

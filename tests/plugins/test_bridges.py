@@ -16,11 +16,12 @@ from torch import nn
 import cvp_core
 import cvp_timm
 import cvp_torchvision
+from cvp_core import ImageClassifier
 from cvp_core.blank import without_memory
 from cvp_core.errors import ConfigError, NotInstalledError
 from cvp_core.foreign import ForeignClassifier, read_rows
 from cvp_core.registry import find_model
-from cvp_core.summary import blank_model, count_macs, count_parameters, stage_table
+from cvp_core.summary import on_meta, stage_table
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -62,14 +63,17 @@ def test_macs_are_those_that_torchvision_publishes() -> None:
 
 @pytest.mark.parametrize("family", sorted(SMALLEST)[::4])  # the survey built all; this finds what has changed
 def test_costs_of_each_timm_family_are_those_of_the_model(family: str) -> None:
-    name = SMALLEST[family]
-    claim = find_model(f"timm/{name}")
-    model = blank_model(claim, 1000, claim.spec.input_size)
-    assert count_parameters(model) == claim.spec.parameters == sum(p.numel() for p in model.net.parameters())  # type: ignore[union-attr]
-    assert count_macs(model, claim.spec.input_size) == claim.spec.macs
-    homeless = [key for key, _ in model.named_parameters() if not model.parts.part_of(key)]
-    assert not homeless
-    assert sum(row.parameters for row in stage_table(model, claim.spec.input_size)) == claim.spec.parameters
+    claim = find_model(f"timm/{SMALLEST[family]}")
+    size = claim.spec.input_size
+
+    def look(model: ImageClassifier) -> None:
+        assert not [key for key, _ in model.named_parameters() if not model.parts.part_of(key)]
+        assert sum(value.numel() for value in model.net.parameters()) == claim.spec.parameters  # type: ignore[union-attr]
+        rows = stage_table(model, size)
+        assert sum(row.parameters for row in rows) == claim.spec.parameters
+        assert sum(row.macs for row in rows) == claim.spec.macs
+
+    on_meta(claim, 1000, size, look)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "swin_t", "vit_b_32", "googlenet"])

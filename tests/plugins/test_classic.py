@@ -7,11 +7,11 @@ import warnings
 import pytest
 import torch
 from torch import nn
+from twins import assert_equal_logits, twins
 
 import cvp_core
 from cvp_classic import SPECS
 from cvp_core import ImageClassifier, ModelSpec
-from cvp_core.blank import without_memory
 from cvp_core.errors import WeightsError
 
 every_net = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
@@ -109,25 +109,8 @@ def test_subsampling_adds_four_and_scales_and_shifts_by_map() -> None:
     assert torch.allclose(s2(x)[:, :, 1, 0], corner * torch.arange(6.0) + torch.arange(6.0) - 3, atol=1e-5)
 
 
-@pytest.fixture(scope="module")
-def alexnets() -> tuple[ImageClassifier, nn.Module]:
-    torchvision = pytest.importorskip("torchvision")
-    torch.manual_seed(0)
-    theirs = torchvision.models.alexnet().eval()
-    with without_memory():
-        ours = cvp_core.create_model("alexnet").eval()
-    ours.load_state_dict(cvp_core.convert_state_dict("alexnet", theirs.state_dict()), assign=True)
-    return ours, theirs
-
-
-@pytest.mark.parametrize("side", [63, 96, 224])
-def test_alexnet_with_torchvisions_weights_gives_its_logits(
-    alexnets: tuple[ImageClassifier, nn.Module], side: int
-) -> None:
-    ours, theirs = alexnets
-    image = torch.randn(2, 3, side, side)
-    with torch.no_grad():
-        assert torch.equal(ours(image), theirs(image))  # the same operations in the same order
+def test_alexnet_with_torchvisions_weights_gives_its_logits() -> None:
+    assert_equal_logits(*twins("alexnet"), 63, 96, 224, within=0)  # the same operations in the same order
 
 
 def test_a_foreign_key_that_alexnet_lacks_is_named() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from shortcuts import export_once
 from torch import nn
 
 import cvp_core
@@ -20,8 +22,11 @@ Trained = tuple[cvp_core.ImageClassifier, np.ndarray, np.ndarray]
 
 
 @pytest.fixture(scope="module", params=DEFAULTS)
-def trained(request: pytest.FixtureRequest) -> Trained:
-    """The model with norms as training leaves them (fresh branches may add nothing), pictures and their logits."""
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """The model with norms as training leaves them (fresh branches may add nothing), pictures and their logits.
+
+    It is exported to ONNX once, for the two backends that begin with that.
+    """
     torch.manual_seed(0)
     spec = cvp_core.get_spec(request.param)
     side = max(64, spec.min_size)
@@ -33,7 +38,10 @@ def trained(request: pytest.FixtureRequest) -> Trained:
                 module.running_mean.normal_(0, 0.1)
                 module.running_var.uniform_(0.8, 1.2)
                 module.weight.uniform_(0.8, 1.2)
-        return net, images, net(torch.from_numpy(images)).numpy()
+        logits = net(torch.from_numpy(images)).numpy()
+    with pytest.MonkeyPatch.context() as patch:
+        export_once(patch, tmp_path_factory.mktemp("onnx") / "model.onnx")
+        yield net, images, logits
 
 
 def test_there_is_a_default_for_each_family() -> None:

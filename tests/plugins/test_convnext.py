@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-import timm
 import torch
-import torchvision
+from twins import assert_equal_logits, blank, twins
 
 import cvp_core
-from cvp_core.blank import without_memory
 from cvp_core.blocks import StochasticDepth
 from cvp_core.errors import WeightsError
-from cvp_core.registry import find_model
-from cvp_core.summary import blank_model, count_parameters
+from cvp_core.summary import count_parameters
 
 # torchvision.models.ConvNeXt_*_Weights: meta["num_params"], and meta["_ops"] in billions.
 PUBLISHED = {
@@ -25,61 +20,25 @@ PUBLISHED = {
 }
 
 
-def lively(build: Callable[[str], torch.nn.Module], name: str) -> torch.nn.Module:
-    """A foreign network with random weights of every kind; fresh ones would hide the branches behind 1e-6."""
-    torch.manual_seed(0)
-    with without_memory():
-        model = build(name).eval()
-    model.to_empty(device="cpu")
-    with torch.no_grad():
-        for key, parameter in model.named_parameters():
-            if key.endswith(("layer_scale", "gamma")):
-                parameter.uniform_(0.1, 0.5)
-            elif parameter.ndim > 1:
-                parameter.uniform_(-1, 1).mul_((3 / parameter[0].numel()) ** 0.5)
-            else:
-                parameter.normal_()
-    return model
-
-
-def with_weights_of(theirs: torch.nn.Module, name: str, source: str) -> torch.nn.Module:
-    """Ours with the same tensors."""
-    ours = blank_model(find_model(name), 1000, (3, 224, 224)).eval()
-    ours.load_state_dict(cvp_core.convert_state_dict(name, theirs.state_dict(), source), assign=True)
-    return ours
-
-
-def assert_equal_logits(ours: torch.nn.Module, theirs: torch.nn.Module, side: int) -> None:
-    x = torch.randn(2, 3, side, side)
-    with torch.no_grad():
-        expected = theirs(x)
-        torch.testing.assert_close(ours(x), expected, rtol=0, atol=1e-5 * expected.abs().max().item())
-
-
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_costs_are_those_that_torchvision_publishes(name: str) -> None:
     parameters, billions = PUBLISHED[name]
-    assert count_parameters(blank_model(find_model(name), 1000, (3, 224, 224))) == parameters
+    assert count_parameters(blank(name)) == parameters
     assert cvp_core.get_spec(name).macs / 1e9 == pytest.approx(billions, abs=0.001)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_logits_equal_torchvisions(name: str) -> None:
-    theirs = lively(torchvision.models.get_model, name)
-    ours = with_weights_of(theirs, name, "torchvision")
-    assert_equal_logits(ours, theirs, side=64)
-    if name == "convnext_tiny":
-        assert_equal_logits(ours, theirs, side=224)
+    assert_equal_logits(*twins(name), 64, *[224] * (name == "convnext_tiny"))
 
 
 @pytest.mark.parametrize("name", ["convnext_tiny", "convnext_base"])
 def test_logits_equal_timms(name: str) -> None:
-    theirs = lively(timm.create_model, name)
-    assert_equal_logits(with_weights_of(theirs, name, "timm"), theirs, side=64)
+    assert_equal_logits(*twins(name, "timm"), 64)
 
 
 def test_other_layout_and_bfloat16_agree_where_the_branches_count() -> None:
-    model = with_weights_of(lively(torchvision.models.get_model, "convnext_tiny"), "convnext_tiny", "torchvision")
+    model, _ = twins("convnext_tiny")
     x = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         plain = model(x)
@@ -104,6 +63,6 @@ def test_a_fresh_block_passes_on_what_it_reads() -> None:
 
 
 def test_the_drop_rate_grows_by_equal_steps_from_none_at_the_first_block() -> None:
-    model = blank_model(find_model("convnext_small"), 1000, (3, 224, 224))
+    model = blank("convnext_small")
     drops = [module.drop for module in model.modules() if isinstance(module, StochasticDepth)]
     assert drops == pytest.approx([0.4 * index / 35 for index in range(1, 36)])

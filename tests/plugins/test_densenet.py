@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
+from twins import assert_equal_logits, blank, twins
 
 import cvp_core
 from cvp_core.blank import without_memory
 from cvp_core.errors import WeightsError
+from cvp_core.summary import count_parameters
 
 # torchvision.models.DenseNet*_Weights, meta["num_params"].
 PUBLISHED = {
@@ -29,15 +31,12 @@ TABLE_2 = {
 
 @pytest.mark.parametrize("name, published", PUBLISHED.items())
 def test_parameters_are_those_that_torchvision_publishes(name: str, published: int) -> None:
-    with without_memory():
-        assert sum(p.numel() for p in cvp_core.create_model(name).parameters()) == published
+    assert count_parameters(blank(name)) == published
 
 
 @pytest.mark.parametrize("name, millions", TABLE_2.items())
 def test_small_image_nets_have_the_parameters_of_table_2(name: str, millions: float) -> None:
-    with without_memory():
-        count = sum(p.numel() for p in cvp_core.create_model(name).parameters())
-    assert round(count / 1e6, 1) == millions
+    assert round(count_parameters(blank(name)) / 1e6, 1) == millions
 
 
 @pytest.mark.parametrize(
@@ -50,31 +49,12 @@ def test_small_image_nets_have_the_parameters_of_table_2(name: str, millions: fl
     ],
 )
 def test_the_depth_of_the_name_counts_every_convolution_and_the_classifier(name: str, depth: int) -> None:
-    model = cvp_core.create_model(name)
-    assert sum(isinstance(m, torch.nn.Conv2d | torch.nn.Linear) for m in model.modules()) == depth
+    assert sum(isinstance(m, torch.nn.Conv2d | torch.nn.Linear) for m in blank(name).modules()) == depth
 
 
-@pytest.fixture(scope="module", params=PUBLISHED)
-def pair(request: pytest.FixtureRequest) -> tuple[torch.nn.Module, torch.nn.Module]:
-    """Ours and torchvision's with the same weights and lively batch-norm statistics."""
-    torch.manual_seed(0)
-    theirs = torchvision.models.get_model(request.param).eval()
-    for module in theirs.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    with without_memory():
-        ours = cvp_core.create_model(request.param).eval()
-    ours.load_state_dict(cvp_core.convert_state_dict(request.param, theirs.state_dict()), assign=True)
-    return ours, theirs
-
-
-@pytest.mark.parametrize("side", [29, 96, 224])
-def test_logits_equal_torchvisions(pair: tuple[torch.nn.Module, torch.nn.Module], side: int) -> None:
-    ours, theirs = pair
-    x = torch.randn(2, 3, side, side)
-    with torch.no_grad():
-        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_logits_equal_torchvisions(name: str) -> None:
+    assert_equal_logits(*twins(name), 29, 75, *[224] * (name == "densenet121"))
 
 
 @pytest.mark.parametrize("name", ["densenet121", "densenet_40_12"])
@@ -88,11 +68,12 @@ def test_one_pixel_less_than_the_smallest_side_leaves_nothing_to_pool(name: str)
 
 
 def test_keys_of_the_published_files_of_2017_are_understood() -> None:
-    state = torchvision.models.densenet121().state_dict()
+    with without_memory():
+        state = torchvision.models.densenet121().state_dict()
     old = {key.replace("norm1.", "norm.1.").replace("conv2.", "conv.2."): tensor for key, tensor in state.items()}
     old = {f"module.{key}": tensor for key, tensor in old.items()}
     converted = cvp_core.convert_state_dict("densenet121", old)
-    assert converted.keys() == cvp_core.create_model("densenet121").state_dict().keys()
+    assert converted.keys() == blank("densenet121").state_dict().keys()
 
 
 def test_a_key_of_another_network_is_named() -> None:

@@ -9,13 +9,14 @@ import timm
 import torch
 import torchvision
 from torch import nn
+from twins import assert_equal_logits, blank, twins
 
 import cvp_core
 from cvp_core import ImageClassifier
 from cvp_core.blank import without_memory
 from cvp_core.blocks import Dense, DualPath, Residual
 from cvp_core.errors import WeightsError
-from cvp_core.summary import blank_model, count_parameters
+from cvp_core.summary import count_parameters
 from cvp_dpn import SPECS
 from cvp_dpn.mixnet import MixedLink
 from cvp_dpn.mixnet import build as build_mixnet
@@ -25,10 +26,6 @@ from cvp_dpn.model import build
 PUBLISHED = {"dpn68": 12.61, "dpn68b": 12.61, "dpn92": 37.67, "dpn98": 61.57, "dpn107": 86.92, "dpn131": 79.25}
 
 PICTURE = {"num_classes": 10, "input_size": (3, 64, 64)}
-
-
-def blank(name: str) -> ImageClassifier:
-    return blank_model(cvp_core.registry.find_model(name), 1000, (3, 224, 224))
 
 
 @pytest.mark.parametrize("name, millions", PUBLISHED.items())
@@ -63,19 +60,7 @@ def test_pictures_are_prepared_as_for_timms_default_weights(name: str) -> None:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_logits_equal_timms(name: str) -> None:
-    torch.manual_seed(list(PUBLISHED).index(name))
-    theirs = timm.create_model(name).eval()
-    for module in theirs.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    with without_memory():
-        ours = cvp_core.create_model(name).eval()
-    ours.load_state_dict(cvp_core.convert_state_dict(name, theirs.state_dict(), "timm"), assign=True)
-    with torch.no_grad():
-        for height, width in ((64, 64), (224, 224)) if name == "dpn92" else ((64, 49),):
-            x = torch.randn(2, 3, height, width)
-            torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-6)
+    assert_equal_logits(*twins(name, "timm"), (64, 49), *[224] * (name == "dpn92"))
 
 
 def test_the_two_last_convolutions_of_dpn68b_become_one_with_the_residual_channels_first() -> None:

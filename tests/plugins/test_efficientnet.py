@@ -7,13 +7,12 @@ import timm
 import torch
 import torchvision
 from torch.nn import functional
+from twins import assert_equal_logits, blank, twins
 
 import cvp_core
-from cvp_core import ImageClassifier
 from cvp_core.blank import without_memory
 from cvp_core.blocks import Residual, SqueezeExcite, StochasticDepth, inverted_block, inverted_residual, round_channels
 from cvp_core.errors import WeightsError
-from cvp_core.summary import blank_model
 from cvp_efficientnet.padding import SameConv2d
 
 # torchvision.models.EfficientNet_*_Weights, meta["num_params"] and meta["_ops"], the latter in thousand millions.
@@ -46,33 +45,6 @@ TWINS = [
     *((f"efficientnet_b{scale}", "timm", f"efficientnet_b{scale}") for scale in (0, 1, 4)),
     *((name, "timm", f"tf_{name}") for name in LITE),
 ]
-
-
-def blank(name: str) -> ImageClassifier:
-    return blank_model(cvp_core.registry.find_model(name), 1000, (3, 64, 64))
-
-
-def twins(name: str, source: str, theirs_name: str) -> tuple[torch.nn.Module, torch.nn.Module]:
-    """Ours and the source's with equal weights, with which a picture still matters after a hundred layers."""
-    torch.manual_seed(0)
-    library = torchvision.models.get_model if source == "torchvision" else timm.create_model
-    with without_memory():
-        theirs, ours = library(theirs_name).eval(), cvp_core.create_model(name).eval()
-    theirs.to_empty(device="cpu")
-    for module in theirs.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.reset_running_stats()
-            module.momentum = 1.0
-            torch.nn.init.uniform_(module.weight, 0.8, 1.2)
-            torch.nn.init.normal_(module.bias, 0, 0.1)
-        elif isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
-            module.reset_parameters()
-    with torch.no_grad():
-        theirs.train()(torch.randn(4, 3, 64, 64))  # its statistics keep every layer's output at the same scale
-    theirs.eval()
-    state = cvp_core.convert_state_dict(name, theirs.state_dict(), source)
-    ours.load_state_dict(state, assign=True)
-    return ours, theirs
 
 
 @pytest.mark.parametrize("name, published", PUBLISHED.items())
@@ -109,18 +81,9 @@ def test_pictures_are_prepared_as_timms_weights_say(name: str) -> None:
 
 @pytest.mark.parametrize("name, source, theirs_name", TWINS)
 def test_logits_equal_those_of_the_source(name: str, source: str, theirs_name: str) -> None:
-    ours, theirs = twins(name, source, theirs_name)
-    sizes = [(64, 64)]
-    if name in LITE:
-        sizes.append((75, 66))  # odd and even sides at every stride
-    if name in ("efficientnet_b0", "efficientnet_lite0", "efficientnet_v2_s"):
-        sizes.append((224, 224))
-    for size in sizes:
-        x = torch.randn(2, 3, *size)
-        with torch.no_grad():
-            expected = theirs(x)
-            assert expected.std(0).mean() > 0.01  # the pictures do matter
-            torch.testing.assert_close(ours(x), expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item())
+    odd = [(75, 66)] * (name in LITE)  # odd and even sides at every stride
+    full = [224] * (name in ("efficientnet_b0", "efficientnet_lite0", "efficientnet_v2_s"))
+    assert_equal_logits(*twins(name, source, theirs_name), 64, *odd, *full)
 
 
 @pytest.mark.parametrize("name", ["efficientnet_b5", "efficientnet_b6", "efficientnet_b7"])

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import pytest
-import timm
 import torch
 import torchvision
 from torch import nn
+from twins import assert_equal_logits, blank, ours_like, theirs
 
 import cvp_core
-from cvp_core import ImageClassifier
 from cvp_core.blank import without_memory
 from cvp_core.errors import WeightsError
 from cvp_core.spec import IMAGENET_MEAN, IMAGENET_STD
-from cvp_core.summary import blank_model, count_parameters
+from cvp_core.summary import count_parameters
 
 # torchvision.models.*_Weights, meta["num_params"] (of Inception v3 with the auxiliary classifier) and meta["min_size"].
 PUBLISHED = {"googlenet": (6_624_904, 15), "inception_v3": (27_161_264, 75)}
@@ -22,31 +21,9 @@ AUXILIARY = {"googlenet": 0, "inception_v3": 3_326_696}
 TWINS = [("googlenet", "torchvision"), ("inception_v3", "torchvision"), ("inception_v3", "timm")]
 
 
-def blank(name: str) -> ImageClassifier:
-    return blank_model(cvp_core.registry.find_model(name), 1000, cvp_core.get_spec(name).input_size)
-
-
-def theirs(name: str, source: str = "torchvision", transform_input: bool = False) -> nn.Module:
-    """The source's network with lively weights and norms, torchvision's with its auxiliary classifiers too."""
-    torch.manual_seed(0)
-    if source == "torchvision":
-        model = torchvision.models.get_model(name, init_weights=False, aux_logits=True, transform_input=transform_input)
-    else:
-        model = timm.create_model(name)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight)
-        elif isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    return model.eval()
-
-
-def ours_with_weights_of(model: nn.Module, name: str, source: str = "torchvision") -> ImageClassifier:
-    with without_memory():
-        network = cvp_core.create_model(name).eval()
-    network.load_state_dict(cvp_core.convert_state_dict(name, model.state_dict(), source), assign=True)
-    return network
+def torchvisions(name: str, **settings: bool) -> nn.Module:
+    """With its auxiliary classifiers, which ours leaves out."""
+    return theirs(name, least=80, init_weights=False, aux_logits=True, **settings)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -73,20 +50,14 @@ def test_one_pixel_less_than_the_smallest_side_leaves_nothing_to_read(name: str)
 
 @pytest.mark.parametrize("name, source", TWINS)
 def test_logits_equal_those_of_the_source(name: str, source: str) -> None:
-    expected_model = theirs(name, source)
-    ours = ours_with_weights_of(expected_model, name, source)
-    for side in (96, cvp_core.get_spec(name).input_size[1]):
-        x = torch.randn(2, 3, side, side)
-        with torch.no_grad():
-            expected = expected_model(x)
-            assert expected.std(0).mean() > 0.01  # the pictures do matter
-            torch.testing.assert_close(ours(x), expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item())
+    model = torchvisions(name) if source == "torchvision" else theirs(name, source, least=80)
+    assert_equal_logits(ours_like(model, name, source), model, 96, cvp_core.get_spec(name).input_size[1])
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_our_preprocess_is_torchvisions_with_its_transform_of_the_input(name: str) -> None:
-    expected_model = theirs(name, transform_input=True)
-    ours = ours_with_weights_of(expected_model, name)
+    model = torchvisions(name, transform_input=True)
+    ours = ours_like(model, name)
     pixels = torch.rand(2, 3, 96, 96)  # in the 0..1 range of Preprocess
     preprocess = cvp_core.get_spec(name).preprocess
 
@@ -94,7 +65,7 @@ def test_our_preprocess_is_torchvisions_with_its_transform_of_the_input(name: st
         return (pixels - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
 
     with torch.no_grad():
-        expected = expected_model(normalised(IMAGENET_MEAN, IMAGENET_STD))
+        expected = model(normalised(IMAGENET_MEAN, IMAGENET_STD))
         torch.testing.assert_close(
             ours(normalised(preprocess.mean, preprocess.std)),
             expected,
@@ -117,7 +88,7 @@ SIZES = {
 
 @pytest.mark.parametrize("name", SIZES)
 def test_the_modules_give_the_sizes_of_table_1(name: str) -> None:
-    model = blank(name).eval()
+    model = blank(name)
     side = cvp_core.get_spec(name).input_size[1]
     x = model.stem(torch.zeros(1, 3, side, side, device="meta"))
     found = [[(x.shape[1], x.shape[2])]]

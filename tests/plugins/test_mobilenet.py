@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 import timm
 import torch
-import torchvision
+from twins import assert_equal_logits, blank, twins
 
 import cvp_core
-from cvp_core import ImageClassifier
 from cvp_core.blank import without_memory
 from cvp_core.blocks import ConvNormAct, Residual, SqueezeExcite, inverted_residual
 from cvp_core.errors import WeightsError
-from cvp_core.summary import blank_model, count_parameters
+from cvp_core.summary import count_parameters
 
 # torchvision.models.MobileNet_V*_Weights, meta["num_params"].
 PUBLISHED = {"mobilenet_v2": 3_504_872, "mobilenet_v3_small": 2_542_856, "mobilenet_v3_large": 5_483_032}
@@ -30,24 +29,6 @@ TWINS = [
     ("mobilenet_v3_small", "torchvision", "mobilenet_v3_small"),
     ("mobilenet_v3_large", "torchvision", "mobilenet_v3_large"),
 ]
-
-
-def blank(name: str, num_classes: int = 1000) -> ImageClassifier:
-    return blank_model(cvp_core.registry.find_model(name), num_classes, (3, 224, 224))
-
-
-def lively(model: torch.nn.Module) -> torch.nn.Module:
-    """Weights with which a picture still matters after fifty layers; freshly initialised, only the bias is left."""
-    torch.manual_seed(0)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight)
-        elif isinstance(module, torch.nn.Linear):
-            module.reset_parameters()
-        elif isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    return model.eval()
 
 
 @pytest.mark.parametrize("name, published", PUBLISHED.items())
@@ -70,22 +51,13 @@ def test_two_classes_on_a_frozen_mobilenet_v2_train_a_linear_layer_only() -> Non
 
 @pytest.mark.parametrize("name, source, theirs_name", TWINS)
 def test_logits_equal_those_of_the_source(name: str, source: str, theirs_name: str) -> None:
-    library = torchvision.models.get_model if source == "torchvision" else timm.create_model
-    theirs = lively(library(theirs_name))
-    with without_memory():
-        ours = cvp_core.create_model(name).eval()
-    ours.load_state_dict(cvp_core.convert_state_dict(name, theirs.state_dict(), source), assign=True)
-    for side in (64, 224) if name == "mobilenet_v2" else (64,):
-        x = torch.randn(2, 3, side, side)
-        with torch.no_grad():
-            expected = theirs(x)
-            assert expected.std(0).mean() > 0.01  # the pictures do matter
-            torch.testing.assert_close(ours(x), expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item())
+    assert_equal_logits(*twins(name, source, theirs_name), 64, *[224] * (name == "mobilenet_v2"))
 
 
 @pytest.mark.parametrize("name", ["mobilenetv3_small_100", "mobilenetv3_large_100"])
 def test_timms_v3_with_its_other_epsilon_is_refused(name: str) -> None:
-    state = timm.create_model(name).state_dict()
+    with without_memory():
+        state = timm.create_model(name).state_dict()
     with pytest.raises(WeightsError, match=r"conv_reduce\.weight|blocks\.2\.0\.se"):
         cvp_core.convert_state_dict("mobilenet_v3_small", state, "timm")
 
@@ -104,7 +76,7 @@ def test_a_key_of_another_network_is_named() -> None:
     ],
 )
 def test_a_stage_is_a_resolution(name: str, sides: list[int]) -> None:
-    model = blank(name).eval()
+    model = blank(name)
     x = model.stem(torch.zeros(1, 3, 224, 224, device="meta"))
     found = []
     for stage in model.stages:

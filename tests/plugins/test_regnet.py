@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from functools import cache
 from itertools import pairwise
 
 import pytest
 import timm
 import torch
-import torchvision
-from torch import nn
+from twins import assert_equal_logits, blank, enliven, twins
 
 import cvp_core
-from cvp_core import ImageClassifier
 from cvp_core.blank import without_memory
 from cvp_core.blocks import SqueezeExcite, bottleneck
 from cvp_core.errors import WeightsError
-from cvp_core.summary import blank_model, count_macs, count_parameters
 from cvp_regnet.model import build
 from cvp_regnet.widths import stage_layout
 
@@ -55,63 +50,25 @@ PAPER = {
 }
 
 
-@cache
-def blank(name: str) -> ImageClassifier:
-    return blank_model(cvp_core.registry.find_model(name), 1000, (3, 224, 224))
-
-
-@pytest.fixture(autouse=True)
-def seed() -> None:
-    torch.manual_seed(0)
-
-
-def lively(network: nn.Module) -> nn.Module:
-    """Batch norms as after training: neither zero nor one."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.weight.data.uniform_(0.5, 1)
-            module.bias.data.normal_(0, 0.1)
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    return network.eval()
-
-
-def converted(name: str, theirs: nn.Module, source: str) -> ImageClassifier:
-    ours = deepcopy(blank(name)).eval()
-    ours.load_state_dict(cvp_core.convert_state_dict(name, theirs.state_dict(), source), assign=True)
-    return ours
-
-
 @pytest.mark.parametrize("name, published", PUBLISHED.items())
 def test_parameters_and_macs_are_those_that_torchvision_publishes(name: str, published: tuple[int, float, str]) -> None:
-    model = blank(name)
-    assert count_parameters(model) == published[0]
-    assert round(count_macs(model, (3, 224, 224)) / 1e9, 3) == published[1]
+    spec = cvp_core.get_spec(name)  # that it tells the truth is checked for every model
+    assert (spec.parameters, round(spec.macs / 1e9, 3)) == published[:2]
 
 
 @pytest.mark.parametrize("name, millions", PAPER.items())
 def test_parameters_are_those_of_the_paper(name: str, millions: float) -> None:
-    assert round(count_parameters(blank(name)) / 1e6, 1) == millions
+    assert round(cvp_core.get_spec(name).parameters / 1e6, 1) == millions
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_logits_equal_torchvisions(name: str) -> None:
-    theirs = lively(torchvision.models.get_model(name))
-    ours = converted(name, theirs, "torchvision")
-    with torch.no_grad():
-        x = torch.randn(2, 3, 75, 75)  # a side that every halving rounds
-        expected = theirs(x)
-        torch.testing.assert_close(ours(x), expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item())
+    assert_equal_logits(*twins(name), 75)  # a side that every halving rounds
 
 
 @pytest.mark.parametrize("name", ["regnet_y_400mf", "regnet_y_800mf", "regnet_x_800mf"])
 def test_logits_equal_timms(name: str) -> None:
-    theirs = lively(timm.create_model(PUBLISHED[name][2]))
-    ours = converted(name, theirs, "timm")
-    with torch.no_grad():
-        x = torch.randn(2, 3, 64, 64)
-        expected = theirs(x)
-        torch.testing.assert_close(ours(x), expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item())
+    assert_equal_logits(*twins(name, "timm", PUBLISHED[name][2]), 64)
 
 
 @pytest.mark.parametrize("name, published", PUBLISHED.items())
@@ -160,7 +117,8 @@ def test_a_bottlenecks_gate_stands_before_the_last_unit_and_without_one_the_keys
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_script_and_export_keep_the_branches() -> None:
     """In a fresh network the branches give zero, so that a comparison of compiled forms would not see them."""
-    model = lively(build(6, (16, 16.0, 2.0), 8, True, num_classes=10, input_size=(3, 64, 64)))
+    model = build(6, (16, 16.0, 2.0), 8, True, num_classes=10, input_size=(3, 64, 64)).eval()
+    enliven(model)
     x = torch.randn(2, 3, 64, 64)
     exported = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},)).module()
     x = torch.randn(1, 3, 64, 64)

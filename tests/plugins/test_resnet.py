@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from copy import deepcopy
-from functools import cache
 
 import pytest
-import timm
 import torch
 import torchvision
 from torch import nn
+from twins import assert_equal_logits, blank, enliven, twins
 
 import cvp_core
-from cvp_core import ImageClassifier
+from cvp_core.blank import without_memory
 from cvp_core.blocks import Residual, bottleneck
 from cvp_core.errors import WeightsError
-from cvp_core.summary import blank_model, count_macs, count_parameters
 
 # torchvision.models' weights, meta["num_params"] and meta["_ops"] (10^9 multiply-accumulates).
 PUBLISHED = {
@@ -33,50 +29,19 @@ PUBLISHED = {
     "resnext101_64x4d": (83_455_272, 15.46),
 }
 
-# The source that has the model: torchvision, and timm for the one that torchvision lacks.
-SOURCES: dict[str, tuple[str, Callable[[str], nn.Module]]] = {
-    **dict.fromkeys(PUBLISHED, ("torchvision", torchvision.models.get_model)),
-    "resnext101_32x4d": ("timm", timm.create_model),
-}
-
-
-@cache
-def blank(name: str) -> ImageClassifier:
-    return blank_model(cvp_core.registry.find_model(name), 1000, (3, 224, 224))
+# The library that has the model.
+SOURCES = {**dict.fromkeys(PUBLISHED, "torchvision"), "resnext101_32x4d": "timm"}
 
 
 @pytest.mark.parametrize("name, published", PUBLISHED.items())
 def test_parameters_and_macs_are_those_that_torchvision_publishes(name: str, published: tuple[int, float]) -> None:
-    model = blank(name)
-    assert count_parameters(model) == published[0]
-    assert round(count_macs(model, (3, 224, 224)) / 1e9, 3) == published[1]
+    spec = cvp_core.get_spec(name)  # that it tells the truth is checked for every model
+    assert (spec.parameters, round(spec.macs / 1e9, 3)) == published
 
 
-@pytest.fixture(params=SOURCES)
-def pair(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
-    """Ours and the source's with the same weights and lively batch-norm statistics."""
-    torch.manual_seed(0)
-    source, create = SOURCES[request.param]
-    theirs = create(request.param).eval()
-    for module in theirs.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.weight.data.uniform_(0.5, 1)
-            module.bias.data.normal_(0, 0.1)
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    ours = deepcopy(blank(request.param)).eval()
-    converted = cvp_core.convert_state_dict(request.param, theirs.state_dict(), source)
-    ours.load_state_dict(converted, assign=True)
-    return ours, theirs
-
-
-def test_logits_equal_the_sources(pair: tuple[nn.Module, nn.Module]) -> None:
-    ours, theirs = pair
-    with torch.no_grad():
-        x = torch.randn(2, 3, 75, 75)  # a side that every halving rounds
-        expected = theirs(x)
-        # Deep nets with such statistics have large logits, hence the tolerance by their scale.
-        torch.testing.assert_close(ours(x), expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item())
+@pytest.mark.parametrize("name, source", SOURCES.items())
+def test_logits_equal_the_sources(name: str, source: str) -> None:
+    assert_equal_logits(*twins(name, source), 75)  # a side that every halving rounds
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -113,11 +78,8 @@ def test_a_fresh_block_without_shortcut_is_the_identity(name: str) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_script_and_export_keep_the_branches() -> None:
     """In a fresh network the branches give zero, so that a comparison of compiled forms would not see them."""
-    torch.manual_seed(0)
     model = cvp_core.create_model("resnet18").eval()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1)
+    enliven(model)
     x = torch.randn(2, 3, 64, 64)
     exported = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("batch")},)).module()
     x = torch.randn(1, 3, 64, 64)
@@ -150,6 +112,7 @@ def test_a_key_of_another_network_is_named() -> None:
 
 
 def test_a_third_convolution_belongs_to_no_basic_block() -> None:
-    state = torchvision.models.resnet18().state_dict()
+    with without_memory():
+        state = torchvision.models.resnet18().state_dict()
     with pytest.raises(WeightsError, match=r"layer2\.0\.conv3\.weight"):
         cvp_core.convert_state_dict("resnet18", {**state, "layer2.0.conv3.weight": torch.zeros(1)})

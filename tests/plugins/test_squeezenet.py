@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torchvision
 from torch import nn
+from twins import assert_equal_logits, blank, twins
 
 import cvp_core
 from cvp_core.errors import WeightsError
+from cvp_core.summary import count_parameters
 
 # torchvision.models.SqueezeNet*_Weights, meta["num_params"] and meta["min_size"].
 PUBLISHED = {
@@ -19,7 +20,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_parameters_and_smallest_side_are_those_that_torchvision_publishes(name: str) -> None:
-    parameters = sum(p.numel() for p in cvp_core.create_model(name).parameters())
+    parameters = count_parameters(blank(name))
     assert (parameters, cvp_core.get_spec(name).min_size) == PUBLISHED[name]
 
 
@@ -32,26 +33,9 @@ def test_one_pixel_less_than_the_smallest_side_leaves_nothing_to_pool(name: str)
         model(torch.randn(1, 3, side - 1, side - 1))
 
 
-@pytest.fixture(scope="module", params=PUBLISHED)
-def pair(request: pytest.FixtureRequest) -> tuple[nn.Module, nn.Module]:
-    """Ours and torchvision's with the same weights; biases and classifier lively enough to show a mix-up."""
-    torch.manual_seed(0)
-    theirs = torchvision.models.get_model(request.param).eval()
-    for module in theirs.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight)
-            nn.init.normal_(module.bias, std=0.1)
-    ours = cvp_core.create_model(request.param).eval()
-    ours.load_state_dict(cvp_core.convert_state_dict(request.param, theirs.state_dict()))
-    return ours, theirs
-
-
-@pytest.mark.parametrize("side", [32, 96, 224])
-def test_logits_equal_torchvisions(pair: tuple[nn.Module, nn.Module], side: int) -> None:
-    ours, theirs = pair
-    x = torch.randn(2, 3, side, side)
-    with torch.no_grad():
-        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_logits_equal_torchvisions(name: str) -> None:
+    assert_equal_logits(*twins(name), 32, 96, 224)
 
 
 def test_a_fire_module_gives_half_of_its_channels_to_each_filter_size() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 import timm
 import torch
 import torchvision
 from torch import nn
+from twins import assert_equal_logits, blank, twins
 
 import cvp_core
-from cvp_core import ImageClassifier
 from cvp_core.blank import without_memory
 from cvp_core.errors import WeightsError
 from cvp_core.summary import count_parameters
@@ -30,55 +28,6 @@ PUBLISHED = {
 }
 
 
-def blank(name: str, num_classes: int | None = None) -> ImageClassifier:
-    """Shapes without memory: a VGG takes seconds to initialise."""
-    with without_memory():
-        return cvp_core.create_model(name, num_classes=num_classes).eval()
-
-
-@cache
-def large_noise(count: int) -> torch.Tensor:
-    """Drawn once: no two layers of a VGG that are this large have the same number of weights."""
-    return torch.randn(count, generator=torch.Generator().manual_seed(0))
-
-
-def lively(network: nn.Module) -> dict[str, torch.Tensor]:
-    """Values for a blank network's state: He's scale for weights, no norm that is the identity."""
-    torch.manual_seed(0)
-    state: dict[str, torch.Tensor] = {}
-    for key, blank_tensor in network.state_dict().items():
-        tensor = torch.zeros(blank_tensor.shape, dtype=blank_tensor.dtype)
-        if tensor.ndim > 1:
-            scale = (2 / tensor[0].numel()) ** 0.5
-            is_large = tensor.numel() > 10_000_000
-            tensor = scale * (large_noise(tensor.numel()).view(tensor.shape) if is_large else torch.randn_like(tensor))
-        elif key.endswith(("weight", "running_var")):
-            tensor.uniform_(0.5, 1.5)
-        elif key.endswith(("bias", "running_mean")):
-            tensor.normal_(std=0.1)
-        state[key] = tensor
-    return state
-
-
-def pair(name: str, source: str) -> tuple[nn.Module, nn.Module]:
-    """Ours and the source's with the same weights."""
-    with without_memory():
-        theirs = torchvision.models.get_model(name) if source == "torchvision" else timm.create_model(name)
-    state = lively(theirs)
-    theirs.load_state_dict(state, assign=True)
-    ours = blank(name)
-    ours.load_state_dict(cvp_core.convert_state_dict(name, state, source), assign=True)
-    return ours.eval(), theirs.eval()
-
-
-def assert_same_logits(ours: nn.Module, theirs: nn.Module, x: torch.Tensor) -> None:
-    """To 1e-5 of the largest logit: timm's hidden layers are convolutions, which add in another order."""
-    with torch.no_grad():
-        expected = theirs(x)
-        difference = (ours(x) - expected).abs().max() / expected.abs().max()
-    assert difference < 1e-5
-
-
 @pytest.mark.parametrize("name, published", PUBLISHED.items())
 def test_parameters_are_those_that_torchvision_publishes(name: str, published: int) -> None:
     assert count_parameters(blank(name)) == published
@@ -87,11 +36,11 @@ def test_parameters_are_those_that_torchvision_publishes(name: str, published: i
 @pytest.mark.parametrize("source", ["torchvision", "timm"])
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_logits_equal_the_sources(name: str, source: str) -> None:
-    assert_same_logits(*pair(name, source), torch.randn(2, 3, 64, 64))
+    assert_equal_logits(*twins(name, source), 64)
 
 
 def test_logits_equal_torchvisions_at_full_size() -> None:
-    assert_same_logits(*pair("vgg16", "torchvision"), torch.randn(1, 3, 224, 224))
+    assert_equal_logits(*twins("vgg16"), 224, count=1)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-import timm
 import torch
 import torchvision
+from twins import assert_equal_logits, blank, twins
 
 import cvp_core
 from cvp_core.blank import without_memory
@@ -24,39 +22,10 @@ PUBLISHED = {
 TIMM = {"vit_b_16": "vit_base_patch16_224", "vit_b_32": "vit_base_patch32_224", "vit_l_16": "vit_large_patch16_224"}
 
 
-def lively(build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
-    """A foreign network with random weights of every kind; a fresh one's class token and classifier are zero."""
-    torch.manual_seed(0)
-    with without_memory():
-        model = build().eval()
-    model.to_empty(device="cpu")
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                parameter.uniform_(-1, 1).mul_((3 / parameter[0].numel()) ** 0.5)
-            else:
-                parameter.normal_()
-    return model
-
-
-def with_weights_of(theirs: torch.nn.Module, name: str, source: str, side: int) -> torch.nn.Module:
-    """Ours with the same tensors."""
-    ours = blank_model(find_model(name), 1000, (3, side, side)).eval()
-    ours.load_state_dict(cvp_core.convert_state_dict(name, theirs.state_dict(), source), assign=True)
-    return ours
-
-
-def assert_equal_logits(ours: torch.nn.Module, theirs: torch.nn.Module, side: int) -> None:
-    x = torch.randn(2, 3, side, side)
-    with torch.no_grad():
-        expected = theirs(x)
-        torch.testing.assert_close(ours(x), expected, rtol=0, atol=1e-5 * expected.abs().max().item())
-
-
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_costs_are_those_that_torchvision_publishes(name: str) -> None:
     parameters, billions = PUBLISHED[name]
-    assert count_parameters(blank_model(find_model(name), 1000, (3, 224, 224))) == parameters
+    assert count_parameters(blank(name)) == parameters
     assert cvp_core.get_spec(name).macs / 1e9 == pytest.approx(billions, abs=0.001)
 
 
@@ -73,22 +42,19 @@ def test_attentions_products_are_counted_on_every_device() -> None:
 
 @pytest.mark.parametrize("name, side", [("vit_b_16", 64), ("vit_b_16", 224), ("vit_b_32", 64), ("vit_l_16", 64)])
 def test_logits_equal_torchvisions(name: str, side: int) -> None:
-    theirs = lively(lambda: torchvision.models.get_model(name, image_size=side))
-    assert_equal_logits(with_weights_of(theirs, name, "torchvision", side), theirs, side)
+    assert_equal_logits(*twins(name, side=side, image_size=side), side)
 
 
 @pytest.mark.parametrize("name", TIMM)
 def test_logits_equal_timms(name: str) -> None:
-    theirs = lively(lambda: timm.create_model(TIMM[name], img_size=64))
-    assert_equal_logits(with_weights_of(theirs, name, "timm", 64), theirs, 64)
+    assert_equal_logits(*twins(name, "timm", TIMM[name], side=64, img_size=64), 64)
 
 
 def test_keys_of_the_published_files_are_understood() -> None:
-    model = blank_model(find_model("vit_b_16"), 1000, (3, 224, 224))
     with without_memory():
         state = torchvision.models.vit_b_16().state_dict()
     old = {key.replace("mlp.0.", "mlp.linear_1.").replace("mlp.3.", "mlp.linear_2."): state[key] for key in state}
-    assert cvp_core.convert_state_dict("vit_b_16", old).keys() == model.state_dict().keys()
+    assert cvp_core.convert_state_dict("vit_b_16", old).keys() == blank("vit_b_16").state_dict().keys()
 
 
 def test_a_key_of_another_network_is_named() -> None:
@@ -98,7 +64,7 @@ def test_a_key_of_another_network_is_named() -> None:
 
 @pytest.mark.parametrize("name, layers", [("vit_b_16", 12), ("vit_l_16", 24)])
 def test_each_encoder_block_is_a_stage_that_can_be_frozen(name: str, layers: int) -> None:
-    assert len(blank_model(find_model(name), 1000, (3, 224, 224)).stages) == layers
+    assert len(blank(name).stages) == layers
 
 
 def test_a_remainder_that_fills_no_patch_is_cut_off() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from shortcuts import export_once
 
 from cvp_core import create_model
 from cvp_core.compile import Job, Runner
@@ -48,6 +50,13 @@ def model() -> ImageClassifier:
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((5, 3, 64, 64), np.float32)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _exported_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        export_once(patch, tmp_path_factory.mktemp("onnx") / "model.onnx")
+        yield
 
 
 @torch.no_grad()

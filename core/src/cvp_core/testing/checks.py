@@ -46,7 +46,6 @@ _OF_NUMBERS = (
     declared.uses_no_pickle,
     behaviour.logits_have_their_shape,
     behaviour.sizes_work,
-    behaviour.loss_falls,
     behaviour.layouts_and_bfloat16_agree,
 )
 _OF_CODE = (
@@ -58,6 +57,7 @@ _OF_CODE = (
     behaviour.freezes_by_stage,
     behaviour.gradients_reach_all,
     behaviour.calls_leave_no_state,
+    behaviour.loss_falls,
     compiled.scripts,
     compiled.compiles_as_one_graph,
     compiled.exports,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -17,6 +16,8 @@ from ..plugins import Plugin
 from ..registry import build_model, find_model
 from ..spec import ModelSpec
 from ..summary import on_meta
+from .condense import kinds_of, leave_blocks_out, with_fewer_blocks
+from .noise import pooled_draws
 
 __all__ = ["CheckError", "Subject", "once_a_plugin", "require"]
 
@@ -54,8 +55,9 @@ class Subject:
 
     @property
     def input_size(self) -> tuple[int, int, int]:
-        side = max(self.spec.min_size, 32)
-        return (self.spec.input_size[0], side, side)
+        channels, *sides = self.spec.input_size
+        side = max(self.spec.min_size, min(32, min(sides) // 2))
+        return (channels, side, side)
 
     def build(self, seed: int = 0, **changes: object) -> ImageClassifier:
         """Freshly initialised, in training mode. changes: num_classes, input_size."""
@@ -64,22 +66,22 @@ class Subject:
         return build_model(self.claim, **settings)  # type: ignore[arg-type]
 
     def logits_shapes(self, sizes: Sequence[tuple[int, int, int]], count: int) -> list[tuple[int, ...]]:
-        """For pictures of each size, of models built for it, of one where any size works; on the meta device."""
+        """For pictures of each size, of the original where it takes them, else of models made for them on meta."""
 
+        @torch.no_grad()
         def shape(model: ImageClassifier, size: tuple[int, int, int]) -> tuple[int, ...]:
-            with torch.no_grad():
-                return tuple(model.eval()(self.pictures(count, size).to(next(model.parameters()).device)).shape)
+            return tuple(model.eval()(self.pictures(count, size).to(next(model.parameters()).device)).shape)
 
-        def shapes(some: Sequence[tuple[int, int, int]]) -> list[tuple[int, ...]]:
-            return on_meta(
-                self.claim, self.spec.num_classes, some[0], lambda model: [shape(model, one) for one in some]
-            )
+        def shape_on_meta(size: tuple[int, int, int]) -> tuple[int, ...]:
+            return on_meta(self.claim, self.spec.num_classes, size, lambda model: shape(model, size))
 
-        is_one = self.spec.any_size and len({size[0] for size in sizes}) == 1
-        return shapes(sizes) if is_one else [shapes([size])[0] for size in sizes]
+        takes_all = self.spec.any_size and all(size[0] == self.input_size[0] for size in sizes)
+        return [shape(self.original(), size) if takes_all else shape_on_meta(size) for size in sizes]
 
     def original(self) -> ImageClassifier:
-        """`build()`, made once, in evaluation mode: initialising takes longer than most checks. Not to be changed."""
+        """Made once, in evaluation mode. Not to be changed, and not for a look at the initial weights themselves:
+        large ones are filled from a pool of noise, since drawing them takes longer than most checks.
+        """
         return _built(self)
 
     def copy(self) -> ImageClassifier:
@@ -88,14 +90,12 @@ class Subject:
 
     def kinds(self) -> tuple[Hashable, frozenset[Hashable]]:
         """What the network is made of: its builder, and the kinds of its modules."""
-        return (self.spec.builder, self.spec.any_size), _kinds(self.original())
+        return (self.spec.builder, self.spec.any_size), kinds_of(self.original())
 
     def condensed(self) -> ImageClassifier:
-        """A copy of the network with fewer blocks, of the same kinds, in evaluation mode.
+        """A copy of the freshly initialised network with fewer blocks, of the same kinds, in evaluation mode.
 
-        Code that runs twice in a row runs a third time: a compiler that takes the copy takes the whole network. Where
-        a tuple of the variant counts blocks, the builder makes no more than two of each; and of more than two equal
-        modules in a row two are left. The whole where neither can be done.
+        A compiler that takes it takes the whole network.
         """
         return copy.deepcopy(_condensed(self))
 
@@ -103,51 +103,6 @@ class Subject:
         """Standard normal noise (count, channels, height, width), the same for the same arguments."""
         generator = torch.Generator().manual_seed(count)
         return torch.randn(count, *(size or self.input_size), generator=generator)
-
-
-def _kinds(model: ImageClassifier) -> frozenset[Hashable]:
-    """Of each module class, place and settings without the numbers; an absent module is a kind too.
-
-    Of torch's own modules the settings change nothing that a plugin's code does.
-    """
-
-    def kind(name: str, module: torch.nn.Module | None) -> Hashable:
-        is_torchs = module is None or type(module).__module__.startswith("torch.nn.")
-        settings = "" if module is None or is_torchs else module.extra_repr()
-        return type(module), re.sub(r"\d[\d.e-]*", "#", f"{name} {settings}")
-
-    modules = model.named_modules()
-    return frozenset(kind(f"{name}.{own}", child) for name, module in modules for own, child in module._modules.items())
-
-
-def _count(model: ImageClassifier) -> int:
-    return sum(1 for _ in model.modules())
-
-
-def _with_fewer_blocks(subject: Subject) -> ImageClassifier | None:
-    """What the builder makes when a tuple of its variant has no count above two, if that is smaller and alike."""
-    kinds, size = _kinds(subject.original()), _count(subject.original())
-    best = None
-    for key, value in subject.spec.variant.items():
-        if not (isinstance(value, tuple) and value and all(type(count) is int for count in value)):
-            continue
-        variant = {**subject.spec.variant, key: tuple(min(count, 2) for count in value)}
-        claim = replace(subject.claim, spec=replace(subject.spec, variant=variant))
-        try:
-            made, count = on_meta(claim, subject.spec.num_classes, subject.input_size, lambda m: (_kinds(m), _count(m)))
-        except Exception:  # noqa: BLE001 - whatever a builder says to numbers that are not its own
-            continue
-        if made == kinds and count < size:
-            best, size = Subject(claim), count
-    return best.build().eval() if best is not None else None
-
-
-def _keep_two(row: torch.nn.Sequential | torch.nn.ModuleList) -> None:
-    """Takes out each module that looks like the two before it; how often a dropout drops makes no difference."""
-    looks = [re.sub(r"\b(p|drop)=[\d.e-]+", "", repr(module)) for module in row]
-    for index in reversed(range(2, len(looks))):
-        if looks[index] == looks[index - 1] == looks[index - 2]:
-            del row[index]
 
 
 def once_a_plugin(look: Callable[[Plugin], T]) -> Callable[[Plugin], T]:
@@ -170,25 +125,16 @@ def _built(subject: Subject) -> ImageClassifier:
     plugin, name = subject.claim.plugin, subject.spec.name
     if not _last or _last[0][0] is not plugin or _last[0][1] != name:
         _last[:], _last_condensed[:] = [], []  # two large models at once may not fit
-        _last.append((plugin, name, subject.build().eval()))
+        with pooled_draws():
+            _last.append((plugin, name, subject.build().eval()))
     return _last[0][2]
 
 
 def _condensed(subject: Subject) -> ImageClassifier:
     original = subject.original()
     if not _last_condensed or _last_condensed[0][0] is not original:
-        _last_condensed[:] = [(original, _condense(subject))]
+        claim = with_fewer_blocks(subject.claim, subject.spec.num_classes, subject.input_size)
+        shorter = Subject(claim).build().eval()
+        leave_blocks_out(shorter, subject.pictures(2))
+        _last_condensed[:] = [(original, shorter)]
     return _last_condensed[0][1]
-
-
-def _condense(subject: Subject) -> ImageClassifier:
-    shorter = _with_fewer_blocks(subject) or subject.copy().eval()
-    for module in list(shorter.modules()):
-        if isinstance(module, torch.nn.Sequential | torch.nn.ModuleList):
-            _keep_two(module)
-    try:
-        with torch.no_grad():
-            shorter(subject.pictures(2))
-    except Exception:  # noqa: BLE001 - whatever a network says when layers are missing
-        return subject.original()
-    return shorter
