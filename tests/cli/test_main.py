@@ -36,6 +36,8 @@ def test_what_only_lists_imports_nothing_heavy() -> None:
         "plugins list",
         "doctor densenet",
         "data list",
+        "weights list",
+        "weights list --here",
         *(f"{command} --help" for command in COMMANDS),
     )
     done = subprocess.run([sys.executable, "-c", WATCH, *lines], capture_output=True, text=True, check=False)

@@ -43,6 +43,7 @@ def test_public_names_for_bridges() -> None:
         "convert",
         "read_index",
         "read_rows",
+        "renewed",
         "survey",
         "write_index",
     ]
@@ -76,11 +77,11 @@ def test_contract_fits_on_two_screens() -> None:
             spec.ModelSpec,
             "name family builder",
             "input_size variant parameters macs paper licence num_classes preprocess min_size any_size "
-            "default converter weights",
+            "default converter weights layouts",
         ),
         (spec.Paper, "title", "arxiv authors year"),
         (spec.Preprocess, "", "size resize interpolation mean std"),
-        (spec.WeightsSpec, "name url sha256", "source licence classes top1 top5 preprocess"),
+        (spec.WeightsSpec, "name url", "sha256 source licence classes top1 top5 preprocess labels extra"),
         (
             spec.DatasetSpec,
             "name summary opener",

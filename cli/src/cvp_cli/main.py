@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
 from types import FrameType
 
@@ -30,11 +30,14 @@ COMMANDS = {
     "evaluate": "cvp_cli.commands.evaluate:command",
     "predict": "cvp_cli.commands.predict:command",
     "explain": "cvp_cli.commands.explain:command",
+    "embed": "cvp_cli.commands.embed:command",
+    "similar": "cvp_cli.commands.similar:command",
     "runs": "cvp_cli.commands.runs:command",
     "recipes": "cvp_cli.commands.recipes:command",
     "bench": "cvp_cli.commands.bench:command",
     "compile": "cvp_cli.commands.compile:command",
     "data": "cvp_cli.commands.data:command",
+    "weights": "cvp_cli.commands.weights:command",
     "plugins": "cvp_cli.commands.plugins:command",
     "doctor": "cvp_cli.commands.doctor:command",
 }
@@ -43,6 +46,8 @@ COMMANDS = {
 _EXPLAINING = ("plugins", "doctor")
 # What this one runs may need no plugin, and then it should not wait for all of them to be imported.
 _SPARING = ("predict",)
+# These need no network, and start without the modules for one.
+_LOCAL = ("list-models", "info", "runs", "recipes", "plugins", "doctor")
 
 
 def plugin_commands() -> Extensions:
@@ -133,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs `cvp` and returns its exit code. A fault is one line, after its traceback with `--debug`."""
     args, has_debug = _without_debug(sys.argv[1:] if argv is None else argv)
     try:
-        with _terminable():
+        with _terminable(), _watching(args):
             code = cli.main(args or ["--help"], prog_name="cvp", standalone_mode=False)
         if args and args[0] in _SPARING and has_discovered():
             report_broken()
@@ -176,6 +181,15 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _watching(args: Sequence[str]) -> AbstractContextManager[None]:
+    """Downloads are shown, except in commands that make none."""
+    if not args or args[0].startswith("-") or args[0] in _LOCAL:
+        return nullcontext()
+    from .downloads import downloads_shown
+
+    return downloads_shown()
 
 
 def _without_debug(args: Sequence[str]) -> tuple[list[str], bool]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import click
@@ -19,6 +21,7 @@ __all__ = [
     "device_option",
     "image_size_option",
     "json_option",
+    "offline_option",
     "weights_dir_option",
     "workers_option",
 ]
@@ -58,11 +61,6 @@ QUANTITY = Quantity()
 IMAGE_SIZE = ImageSize()
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-data_option = click.option(
-    "--data",
-    metavar="DATA",
-    help="A folder of class folders, an archive of one, a list file, a .csv, or a name (`cvp data list`).",
-)
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps, ..."
 )
@@ -78,8 +76,49 @@ image_size_option = click.option(
 )
 
 
+def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--data, with the columns of a table, which become a part of it: whoever opens it later finds them there."""
+
+    @wraps(command)
+    def with_columns(data: str | None, image_column: str | None, label_column: str | None, **given: Any) -> Any:
+        if image_column is not None or label_column is not None:
+            from cvp_core.data.columns import table_address
+
+            if data is None:
+                raise click.UsageError("--image-column and --label-column say how to read --data, which is missing")
+            data = table_address(data, image_column, label_column)
+        return command(data=data, **given)
+
+    image = click.option("--image-column", metavar="NAME", help="Of a table: where the pictures are.")
+    label = click.option("--label-column", metavar="NAME", help="Of a table: what they show.")
+    data = click.option(
+        "--data",
+        metavar="DATA",
+        help="A folder of class folders, a .zip or .tar of one, a list file, a .csv, .tsv or .parquet, WebDataset "
+        "shards, or a name (`cvp data list`).",
+    )
+    return data(image(label(with_columns)))
+
+
 def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--trust and --fallback, for commands that run artifacts."""
     trust = click.option("--trust", is_flag=True, help="Run an artifact's code although this cvp did not write it.")
     fallback = click.option("--fallback", is_flag=True, help="Where an artifact is refused, run its plain model.")
     return trust(fallback(command))
+
+
+def _stay_offline(ctx: click.Context, param: click.Parameter, is_wanted: bool) -> None:
+    from cvp_core.download import OFFLINE
+
+    if is_wanted and OFFLINE not in os.environ:
+        os.environ[OFFLINE] = "1"
+        ctx.call_on_close(lambda: os.environ.pop(OFFLINE, None))
+
+
+offline_option = click.option(
+    "--offline",
+    is_flag=True,
+    expose_value=False,
+    callback=_stay_offline,
+    help="Download nothing; $CVP_OFFLINE says the same.",
+)

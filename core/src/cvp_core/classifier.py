@@ -16,7 +16,7 @@ from .data.image import open_image
 from .data.preprocess import normalise, resize_and_crop
 from .errors import ConfigError, ImageError, UserError
 from .weights.header import Header
-from .weights.store import find_weights
+from .weights.store import find_trained
 
 __all__ = ["Classifier", "Guess", "Prediction", "load"]
 
@@ -123,12 +123,13 @@ def load(
 ) -> Classifier:
     """The classifier in a weights file or an artifact of `cvp compile`, or in the weight store under that name.
 
+    path: also MODEL.WEIGHTS for published weights, or a model's name for its best, which are pulled the first time.
     trust: also run an artifact's code that this user's cvp did not write. fallback: where an artifact is refused, run
     the plain model that it holds. An artifact runs on the device that it was compiled for.
     Raises WeightsError for a file that is damaged, foreign or does not fit, NotInstalledError with the pip
     command for one whose plugin or library is missing.
     """
-    file = find_weights(path, weights_dir)
+    file = find_trained(path, weights_dir)
     if not is_artifact(file):
         return _plain(file, file.name.removesuffix(".safetensors"), device)
     name = file.name.removesuffix(".cvp")

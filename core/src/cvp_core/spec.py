@@ -28,6 +28,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.\-]*(/[a-z0-9][a-z0-9_.\-]*)?")
+_TAG = re.compile(r"[A-Za-z0-9][\w\-]*")
+_DIGEST = re.compile(r"[0-9a-f]{8,64}")
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -143,17 +145,35 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class WeightsSpec:
-    """Public pretrained weights of one model: where they are and what they were trained for."""
+    """Public pretrained weights of one model: where they are and what they were trained for.
+
+    name: the publisher's (IMAGENET1K_V2, a1_in1k); `MODEL.NAME`, in lower case, is what a user types.
+    url: https://..., hf://OWNER/REPOSITORY/FILE, or pypi:DISTRIBUTION/PATH for a file that a pip package carries.
+    sha256: in hexadecimal; where the publisher gives its beginning alone, that, at least 8 digits; "" if none.
+    source: whose keys it has, one of the model's `layouts`; "cvp" for ours.
+    labels: "package.module:function" that returns the class names; "" for ImageNet's 1000, or numbers.
+    extra: the pip requirement that brings a pypi: file.
+    """
 
     name: str
     url: str
-    sha256: str
+    sha256: str = ""
     source: str = "torchvision"
     licence: str = ""
     classes: int = 1000
     top1: float | None = None  # percent
     top5: float | None = None  # percent
     preprocess: Preprocess = field(default_factory=Preprocess)
+    labels: str = ""
+    extra: str = ""
+
+    def __post_init__(self) -> None:
+        if not _TAG.fullmatch(self.name):
+            raise ValueError(f"weights name {self.name!r}: allowed are letters, digits, '_' and '-'")
+        if not self.url.startswith(("https://", "http://", "hf://", "pypi:")):
+            raise ValueError(f"weights {self.name}: url {self.url!r} is none of https://, hf://, pypi:")
+        if self.sha256 and not _DIGEST.fullmatch(self.sha256):
+            raise ValueError(f"weights {self.name}: sha256 {self.sha256!r} is not 8 to 64 hexadecimal digits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +189,8 @@ class ModelSpec:
         is built for one size.
     parameters, macs: trainable scalars; multiply-accumulates of one picture's forward pass.
     converter: "package.module:function", function(state_dict, source) -> our state dict; "" if there is none.
+    weights: what is published for it, the best first.
+    layouts: the names of this very network in other libraries, by library, whose keys the converter knows.
     default: the family's name stands for this model.
     """
 
@@ -188,6 +210,7 @@ class ModelSpec:
     default: bool = False
     converter: str = ""
     weights: tuple[WeightsSpec, ...] = ()
+    layouts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_name("model", self.name)
@@ -207,6 +230,7 @@ class ModelSpec:
         if not isinstance(self.weights, tuple):
             raise ValueError(f"{self.name}: weights must be a tuple of WeightsSpec")
         object.__setattr__(self, "variant", MappingProxyType(dict(self.variant)))
+        object.__setattr__(self, "layouts", MappingProxyType(dict(self.layouts)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from cvp_core.spec import Preprocess
 from cvp_core.train import Callback, TrainConfig, TrainResult, plan, resolve_config, train
 from cvp_core.train.events import EpochResult, Progress
 from cvp_core.train.optim import make_optimizer
+from cvp_core.train.preparing import preprocess_of
 
 SIDE = 12
 
@@ -138,12 +139,10 @@ def test_channels_and_size_come_from_the_data(tmp_path: Path) -> None:
         False,
         (1, 20, 24),
     )
-    from cvp_core.train import planning
-
     spec = cvp_core.get_spec("lenet")
-    made = planning._preprocess(TrainConfig("lenet", "grey"), spec, grey)
+    made = preprocess_of(TrainConfig("lenet", "grey"), spec, grey, None)
     assert (made.channels, made.size, made.resize) == (1, (20, 24), None)
-    densenet = planning._preprocess(TrainConfig("densenet121", "grey"), cvp_core.get_spec("densenet121"), grey)
+    densenet = preprocess_of(TrainConfig("densenet121", "grey"), cvp_core.get_spec("densenet121"), grey, None)
     assert densenet.size == (29, 29)  # the smallest that DenseNet takes
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import device_option, image_size_option, json_option, weights_dir_option
+from ..options import device_option, image_size_option, json_option, offline_option, weights_dir_option
 
 if TYPE_CHECKING:
     from cvp_core.bench import Limits, Row
@@ -71,6 +71,7 @@ class BatchSizes(click.ParamType):
 @click.option("--train", "is_training", is_flag=True, help="Measure training steps instead.")
 @click.option("--compile", "with_compiled", is_flag=True, help="With --train: with torch.compile as well.")
 @weights_dir_option
+@offline_option
 @click.option(
     "--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw a chart: .png, .svg or .pdf."
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..options import data_option, device_option, image_size_option, json_option, weights_dir_option
+from ..options import data_option, device_option, image_size_option, json_option, offline_option, weights_dir_option
 
 if TYPE_CHECKING:
     from cvp_core.compile import Sample, Trial
@@ -50,6 +50,7 @@ class BatchSize(click.ParamType):
 @data_option
 @device_option
 @weights_dir_option
+@offline_option
 @json_option
 def command(
     source: str,

@@ -10,9 +10,11 @@ from ..options import (
     data_option,
     device_option,
     json_option,
+    offline_option,
     weights_dir_option,
     workers_option,
 )
+from ..pictures import tta_option
 
 __all__ = ["command"]
 
@@ -23,8 +25,10 @@ __all__ = ["command"]
 @click.option("--split", default="auto", show_default=True, help="auto (test, else val), train, val or test.")
 @batch_size_option
 @workers_option
+@tta_option
 @device_option
 @weights_dir_option
+@offline_option
 @artifact_options
 @json_option
 def command(
@@ -33,6 +37,7 @@ def command(
     split: str,
     batch_size: int | None,
     workers: int | None,
+    tta: str | None,
     device: str,
     weights_dir: str | None,
     trust: bool,
@@ -47,11 +52,13 @@ def command(
     \b
     cvp evaluate densenet121-birds
     cvp evaluate weights/densenet121-birds.safetensors --data ~/pictures --split train
+    cvp evaluate densenet121-birds --tta flips
     """
     from cvp_core import load
     from cvp_core.data import open_data
     from cvp_core.evaluate import evaluate, pick_split
     from cvp_core.machine import fitting_threads
+    from cvp_core.tta import describe_views, with_views
 
     from ..output import counted, format_percent, print_facts, print_json
 
@@ -64,11 +71,13 @@ def command(
         seed=int(training.get("seed", 0)),
         val_fraction=float(training.get("val_fraction", 0.2)),
     )
+    if tta is not None:
+        classifier = with_views(classifier, tta)
     with fitting_threads():
         result = evaluate(classifier, images, splits.classes, batch_size=batch_size or 64, workers=workers or 0)
     if as_json:
         document = {"top1": result.top1, "top5": result.top5, "loss": result.loss, "samples": result.samples}
-        print_json({**document, "classes": list(classifier.classes), "split": name})
+        print_json({**document, "classes": list(classifier.classes), "split": name, "tta": tta})
         return
     kind = "synthetic, " if splits.synthetic else ""
     print_facts(
@@ -76,6 +85,7 @@ def command(
             "weights": f"{classifier.name} ({classifier.header.model})",
             "data": f"{splits.name}, {name}: {counted(result.samples, 'picture')} "
             f"({kind}{counted(len(splits.classes), 'class', 'classes')})",
+            "views": describe_views(tta) if tta else "",
             "top-1": format_percent(result.top1, 2),
             "top-5": format_percent(result.top5, 2) if len(classifier.classes) > 5 else "",
             "loss": f"{result.loss:.4f}",

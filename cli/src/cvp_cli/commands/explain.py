@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..options import device_option, json_option, weights_dir_option
+from ..options import device_option, json_option, offline_option, weights_dir_option
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,6 +34,7 @@ _MOST_PICTURES = 100
 @click.option("--features", "is_features", is_flag=True, help="Draw what the stem and each stage make of one picture.")
 @device_option
 @weights_dir_option
+@offline_option
 @json_option
 def command(
     checkpoint: str,
@@ -105,9 +106,9 @@ def _open(checkpoint: str, weights_dir: str | None) -> tuple[ImageClassifier, He
     from cvp_core.compile.artifact import WEIGHTS, is_artifact
     from cvp_core.errors import WeightsError
     from cvp_core.weights.format import load_model
-    from cvp_core.weights.store import SUFFIX, find_weights
+    from cvp_core.weights.store import SUFFIX, find_trained
 
-    file = find_weights(checkpoint, weights_dir)
+    file = find_trained(checkpoint, weights_dir)
     if is_artifact(file):
         raise WeightsError(
             f"{file} is an artifact, whose compiled network cannot be looked into; "

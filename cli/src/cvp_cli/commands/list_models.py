@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from ..options import QUANTITY, json_option
@@ -74,7 +76,7 @@ def command(pattern: str, family: str | None, sort: str, max_params: int | None,
                 format_count(spec.parameters),
                 format_count(spec.macs),
                 format_shape(spec.input_size),
-                ", ".join(weights.name for weights in spec.weights) or "-",
+                _first_of([weights.name.lower() for weights in spec.weights]),
                 claim.plugin.label,
             )
         )
@@ -85,3 +87,9 @@ def command(pattern: str, family: str | None, sort: str, max_params: int | None,
     example = next((c.spec for c in found if c.spec.default), None)
     note = f" (* the family's default: `{example.family}` means {example.name})" if has_default and example else ""
     click.echo(count + note)
+
+
+def _first_of(names: Sequence[str]) -> str:
+    """The best, and how many more there are: `cvp weights list` has them all."""
+    more = f" +{len(names) - 1}" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else "-"

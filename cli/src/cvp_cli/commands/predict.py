@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import glob
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from ..options import artifact_options, device_option, json_option, weights_dir_option
+from ..options import artifact_options, device_option, json_option, offline_option, weights_dir_option
+from ..pictures import expand, short, tta_option
 
 if TYPE_CHECKING:
     from cvp_core.classifier import Prediction
@@ -24,8 +23,10 @@ __all__ = ["command"]
 @click.argument("images", nargs=-1, required=True)
 @click.option("--top-k", type=click.IntRange(min=1), default=5, show_default=True, help="Guesses a picture.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Pictures at a time.")
+@tta_option
 @device_option
 @weights_dir_option
+@offline_option
 @artifact_options
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV: path, label, probability, error.")
@@ -34,6 +35,7 @@ def command(
     images: tuple[str, ...],
     top_k: int,
     batch_size: int,
+    tta: str | None,
     device: str,
     weights_dir: str | None,
     trust: bool,
@@ -52,41 +54,24 @@ def command(
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    paths = list(_expand(images))
+    paths = list(expand(images))
 
     from cvp_core import load
     from cvp_core.machine import fitting_threads
 
+    from ..output import say
+
     classifier = load(checkpoint, device=device, weights_dir=weights_dir, trust=trust, fallback=fallback)
+    if tta is not None:
+        from cvp_core.tta import describe_views, with_views
+
+        classifier = with_views(classifier, tta)
     show = _write_csv if as_csv else _print_json if as_json else _print_table
     with fitting_threads():
         unreadable = show(classifier.stream(paths, top_k=top_k, batch_size=batch_size))
+    if tta is not None:
+        say(f"views  {describe_views(tta)}")
     return 2 if unreadable else 0
-
-
-def _expand(patterns: tuple[str, ...]) -> Iterator[str]:
-    """The pictures that files, folders (searched below) and globs stand for; a path that is not there stays."""
-    from cvp_core.data import IMAGE_SUFFIXES
-
-    for pattern in patterns:
-        path = os.path.expanduser(pattern)
-        if os.path.isdir(path):
-            found = sorted(
-                os.path.join(folder, name)
-                for folder, _, names in os.walk(path)
-                for name in names
-                if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES and not name.startswith(".")
-            )
-            if not found:
-                raise click.UsageError(f"no pictures in the folder {pattern}")
-            yield from found
-        elif not os.path.lexists(path) and glob.has_magic(path):
-            found = sorted(glob.glob(path, recursive=True))
-            if not found:
-                raise click.UsageError(f"no file matches {pattern}")
-            yield from (name for name in found if not os.path.isdir(name))
-        else:
-            yield path
 
 
 def _write_csv(answers: Iterator[Prediction]) -> int:
@@ -118,22 +103,11 @@ def _print_table(answers: Iterator[Prediction]) -> int:
     for answer in answers:
         if answer.error is not None:
             unreadable += 1
-            rows.append((_short(answer.path), "-", "-", f"cannot read: {answer.error}"))
+            rows.append((short(answer.path), "-", "-", f"cannot read: {answer.error}"))
             continue
         first, *others = answer.guesses
         following = ", ".join(f"{guess.label} {format_percent(guess.probability)}" for guess in others)
-        rows.append((_short(answer.path), first.label, format_percent(first.probability), following))
+        rows.append((short(answer.path), first.label, format_percent(first.probability), following))
     print_table(("IMAGE", "LABEL", "PROBABILITY", "NEXT"), rows, right=("PROBABILITY",))
     say(counted(len(rows), "image") + (f", {unreadable} unreadable" if unreadable else ""))
     return unreadable
-
-
-def _short(path: str) -> str:
-    """The last folders and the name: enough to recognise, short enough for a table."""
-    parts = path.split(os.sep)
-    short = parts[-1]
-    for part in reversed(parts[:-1]):
-        if len(short) + len(part) > 38:
-            return short
-        short = os.path.join(part, short) if part else short
-    return path

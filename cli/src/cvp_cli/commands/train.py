@@ -11,6 +11,7 @@ from ..options import (
     data_option,
     device_option,
     json_option,
+    offline_option,
     weights_dir_option,
     workers_option,
 )
@@ -24,7 +25,7 @@ __all__ = ["command"]
 @click.command("train")
 @click.argument("model", required=False)
 @data_option
-@click.option("--val-data", metavar="FILE", help="A list file (`path label` a line) of the validation pictures.")
+@click.option("--val-data", metavar="FILE", help="A list file or table of the validation pictures.")
 @click.option("--recipe", metavar="NAME|FILE", help="Settings by name (`cvp recipes list`), or a .toml of them.")
 @click.option("--epochs", type=int, help="Passes over the training pictures.")
 @batch_size_option
@@ -45,6 +46,7 @@ __all__ = ["command"]
 @click.option("--val-fraction", type=float, help="Share kept for validation where the data has no split.")
 @click.option("--seed", type=int, help="Fixes split, initial weights, order and augmentation.")
 @click.option("--weights", metavar="FILE|NAME", help="Start from these weights.")
+@click.option("--pretrained", is_flag=True, help="Start from the best weights that are published for the model.")
 @click.option("--freeze", metavar="PART", help="none, backbone (train the head alone) or stage:N.")
 @click.option("--unfreeze-at", type=int, metavar="EPOCH", help="Train all after so many epochs, the backbone slower.")
 @click.option("--head", metavar="NAME", help="linear, or mlp with a hidden layer.")
@@ -57,19 +59,23 @@ __all__ = ["command"]
 @click.option("--name", help="Name of the weights file; MODEL-DATA if not given.")
 @click.option("--log", "logs", multiple=True, metavar="NAME", help="Write logs for: tensorboard.")
 @click.option("--resume", metavar="RUN", help="Continue a run that was stopped: its folder, its name, or last.")
+@click.option("--strict-data", is_flag=True, help="Read all pictures first; refuse bad ones and copies across splits.")
 @click.option("--dry-run", is_flag=True, help="Print the resolved settings, draw a batch, train nothing.")
 @click.option("--find-lr", is_flag=True, help="Try growing learning rates, draw their losses, train nothing.")
 @click.option("--runs-dir", type=click.Path(file_okay=False), default="runs", show_default=True, help="Run folders.")
 @weights_dir_option
+@offline_option
 @json_option
 def command(
     model: str | None,
     data: str | None,
     recipe: str | None,
     settings: tuple[str, ...],
+    pretrained: bool,
     name: str | None,
     logs: tuple[str, ...],
     resume: str | None,
+    strict_data: bool,
     dry_run: bool,
     find_lr: bool,
     runs_dir: str,
@@ -84,13 +90,17 @@ def command(
 
     \b
     cvp train densenet --data birds
-    cvp train resnet50 --data ~/pictures --weights imagenet-weights.safetensors --freeze backbone
+    cvp train resnet50 --data ~/pictures --pretrained --freeze backbone
     cvp train --resume runs/2026-11-22_10-31-07_densenet121-birds
     """
     given = {key: value for key, value in given.items() if value is not None}
     if given.get("device") == "auto":
         del given["device"]
     given |= dict(_setting(text) for text in settings)
+    if pretrained:
+        if "weights" in given:
+            raise click.UsageError("--pretrained and --weights exclude each other")
+        given["weights"] = "pretrained"
     if resume is not None:
         from cvp_core.train import plan_to_resume
         from cvp_core.train.history import find_run
@@ -99,6 +109,13 @@ def command(
         resolved = plan_to_resume(find_run(resume, runs_dir).path, workers=given.get("workers"))
     else:
         resolved = _planned(given, model, data, recipe, runs_dir, weights_dir, name)
+    if strict_data:
+        from cvp_core.data.check.gate import refuse_spoilt
+
+        from ..bar import pictures_bar
+
+        with pictures_bar("checking") as show:
+            refuse_spoilt(resolved.splits, on_progress=show)
     if dry_run:
         return _show(resolved, as_json)
     if find_lr:

@@ -9,13 +9,23 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .index import Row, read_index, read_rows, write_index
+from .index import Row, read_index, read_rows, renewed, write_index
 
 if TYPE_CHECKING:
     from .facts import Surveyed, survey
     from .network import ForeignClassifier, convert
 
-__all__ = ["ForeignClassifier", "Row", "Surveyed", "convert", "read_index", "read_rows", "survey", "write_index"]
+__all__ = [
+    "ForeignClassifier",
+    "Row",
+    "Surveyed",
+    "convert",
+    "read_index",
+    "read_rows",
+    "renewed",
+    "survey",
+    "write_index",
+]
 
 _LAZY = {"ForeignClassifier": "network", "convert": "network", "Surveyed": "facts", "survey": "facts"}
 

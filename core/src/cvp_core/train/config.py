@@ -78,7 +78,8 @@ class TrainConfig:
         relative to the one after it.
     cache_features: a frozen backbone is computed once, for pictures as validation sees them, and the head trains on
         that; False computes it for every augmented picture.
-    head: "linear", or "mlp" with one hidden layer.
+    head: "linear", or "mlp" with one hidden layer. weights: to start from: a file, a name in the store, MODEL.WEIGHTS
+        for published ones, or "pretrained" for the best of them.
     grad_accum: parts that a batch is computed in, for memory; the step is the batch's.
     checkpoint_activations: stages are computed again in the backward pass instead of being kept. compile: the network
         through torch.compile.

@@ -11,15 +11,20 @@ import numpy as np
 import torch
 
 from ..data import DataSplits, open_data, with_validation
+from ..data.check.gate import warnings_of
 from ..errors import ConfigError, CvpError, DataError
 from ..machine import available_cpus, pick_device, pick_precision, pick_threads
 from ..registry import Claim, create_model, find_model
-from ..spec import IMAGENET_MEAN, IMAGENET_STD, ModelSpec, Preprocess
+from ..spec import ModelSpec, Preprocess
 from ..weights.atomic import make_folder
+from ..weights.format import weights_for
+from ..weights.header import read_header
+from ..weights.pretrained import PRETRAINED, Published
 from ..weights.store import SUFFIX, weights_dir
 from .checkpoint import Snapshot, read_snapshot
 from .config import TrainConfig, resolve_config
 from .freezing import frozen_parts
+from .preparing import PREPARED_BY_WEIGHTS, departures, preprocess_of
 from .runs import RunFolder, fingerprint
 
 if TYPE_CHECKING:
@@ -74,7 +79,9 @@ def plan(
     claim = find_model(config.model)
     pick_device(config.device)
     splits = open_data(config.data, config.val_data)
-    config = replace(resolve_config(given, splits.recipe), model=claim.spec.name)
+    left_out = PREPARED_BY_WEIGHTS if config.weights is not None else ()
+    recipe = {key: value for key, value in splits.recipe.items() if key not in left_out}
+    config = replace(resolve_config(given, recipe), model=claim.spec.name)
     resolved = _resolve(config, claim, splits, config.weights)
     title = _file_name(name or f"{claim.spec.name}-{splits.name}")
     return Plan(
@@ -103,7 +110,8 @@ def plan_to_resume(folder: str | Path, workers: int | None = None) -> Plan:
     except CvpError as error:
         raise DataError(f"{error} (the run was started in {record.folder}; resume it from there)") from error
     snapshot = read_snapshot(run.checkpoint) if run.checkpoint.is_file() else None
-    resolved = _resolve(config, claim, splits, config.weights if snapshot is None else None)
+    preprocess = Preprocess.from_json(record.preprocess) if record.preprocess else None
+    resolved = _resolve(config, claim, splits, config.weights if snapshot is None else None, preprocess)
     if fingerprint(resolved["splits"]) != record.data:
         raise DataError(
             f"the pictures or labels of {splits.name} are not those that {run.path} was started with; train anew"
@@ -113,22 +121,33 @@ def plan_to_resume(folder: str | Path, workers: int | None = None) -> Plan:
     return Plan(**resolved, weights=weights, runs_dir=run.path.parent, run=run, snapshot=snapshot)
 
 
-def _resolve(config: TrainConfig, claim: Claim[ModelSpec], splits: DataSplits, weights: str | None) -> dict[str, Any]:
-    """What a new plan and one to resume have in common, by the names of Plan."""
+def _resolve(
+    config: TrainConfig,
+    claim: Claim[ModelSpec],
+    splits: DataSplits,
+    weights: str | None,
+    preprocess: Preprocess | None = None,
+) -> dict[str, Any]:
+    """What a new plan and one to resume have in common, by the names of Plan. preprocess: where it is known already."""
     device = pick_device(config.device)
     has_drawn_split = splits.val is None
     splits = with_validation(splits, config.val_fraction, config.seed)
+    splits = replace(splits, notes=(*splits.notes, *warnings_of(splits)))
     if len(splits.train) < 2:
         raise DataError(f"{splits.name} has {len(splits.train)} training picture(s); at least 2 are needed")
     _check_labels(splits)
-    preprocess = _preprocess(config, claim.spec, splits)
+    source = None if weights is None else weights_for(claim, weights)
+    if preprocess is None:
+        trained = None if source is None else read_header(source).preprocess
+        preprocess = preprocess_of(config, claim.spec, splits, trained)
+        splits = replace(splits, notes=(*splits.notes, *departures(preprocess, splits, trained)))
     torch.manual_seed(config.seed)
     model = create_model(
         f"{claim.plugin.distribution}/{claim.spec.name}",
         num_classes=len(splits.classes),
         in_channels=preprocess.channels,
         image_size=preprocess.size,
-        weights=weights,
+        weights=source,
     )
     if config.head != model.head_kind() and (config.head == "mlp" or weights is None):
         try:
@@ -136,6 +155,8 @@ def _resolve(config: TrainConfig, claim: Claim[ModelSpec], splits: DataSplits, w
         except ValueError as error:
             raise ConfigError(f"{claim.spec.name}: {error}") from error
     config = replace(config, head=model.head_kind())  # with weights it is theirs
+    if source is not None and weights == PRETRAINED:
+        config = replace(config, weights=Published(claim, claim.spec.weights[0]).name)
     frozen_parts(model, config.freeze)  # says at once where there is no such stage
     area = preprocess.size[0] * preprocess.size[1] / (claim.spec.input_size[1] * claim.spec.input_size[2])
     return {
@@ -165,28 +186,6 @@ def _check_labels(splits: DataSplits) -> None:
                 f"{split.name(wrong)} has the label {split.labels[wrong]}; {splits.name} has {len(splits.classes)} "
                 f"classes, so allowed is 0 to {len(splits.classes) - 1}"
             )
-
-
-def _preprocess(config: TrainConfig, spec: ModelSpec, splits: DataSplits) -> Preprocess:
-    """What validation and later prediction do to a picture: the data set's size and statistics, else the model's."""
-    channels = splits.image_size[0] if splits.image_size else 3
-    if config.image_size is not None:
-        size = (config.image_size, config.image_size)
-    elif splits.image_size is not None:
-        height, width = splits.image_size[1:]
-        size = (max(height, spec.min_size), max(width, spec.min_size))
-    else:
-        size = spec.preprocess.size
-    if config.mean is not None and config.std is not None:
-        mean, std = config.mean, config.std
-    elif channels == 3:
-        mean, std = IMAGENET_MEAN, IMAGENET_STD
-    else:
-        mean, std = (0.5,) * channels, (0.5,) * channels
-    if len(mean) != channels:
-        raise ConfigError(f"mean has {len(mean)} values, the pictures of {splits.name} have {channels} channels")
-    resize = None if splits.image_size is not None else round(max(size) / config.crop)
-    return Preprocess(size, resize, spec.preprocess.interpolation, mean, std)
 
 
 def _workers(config: TrainConfig, device: str) -> int:

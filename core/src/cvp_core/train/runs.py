@@ -8,8 +8,8 @@ import hashlib
 import json
 import time
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class RunRecord:
     """What was resolved when a run was started, beside its settings, and whether it is over.
 
     data: `fingerprint`. weights: the file that it publishes. folder: where it was started. processes: of the first
-    start.
+    start. preprocess: how pictures are prepared, as `Preprocess.to_json` has it.
     """
 
     data: str
@@ -42,6 +42,7 @@ class RunRecord:
     folder: str
     processes: int = 1
     is_finished: bool = False
+    preprocess: Mapping[str, Any] = field(default_factory=dict)
 
 
 def fingerprint(splits: DataSplits) -> str:

@@ -149,6 +149,7 @@ def _begin(plan: Plan) -> RunFolder:
         threads=plan.threads,
         folder=str(Path.cwd()),
         processes=share_of_processes()[1],
+        preprocess=plan.preprocess.to_json(),
     )
     run.write_record(record)
     return run

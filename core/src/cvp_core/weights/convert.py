@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..catalogue import Claim
 from ..errors import ConfigError, WeightsError
 from ..plugins import load_target
 from ..registry import find_model
+from ..spec import ModelSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SOURCES", "convert_state_dict", "rename_keys"]
+__all__ = ["SOURCES", "convert_for", "convert_state_dict", "rename_keys"]
 
 SOURCES = ("torchvision", "timm")
 
@@ -23,16 +25,22 @@ Rule = tuple[str, str | Callable[[re.Match[str]], str]]
 def convert_state_dict(name: str, state_dict: Mapping[str, Tensor], source: str = "torchvision") -> dict[str, Tensor]:
     """The state dict of `source`'s model with our keys, ready for `load_state_dict(strict=True)`.
 
+    source: "torchvision", "timm", or another one of the spec's `layouts`.
     `module.` (DataParallel) and `_orig_mod.` (torch.compile) prefixes are taken off. Raises UserError
     subclasses for an unknown model, source or key.
     """
-    claim = find_model(name)
-    if source not in SOURCES:
-        raise ConfigError(f"source {source!r} is not one of {', '.join(SOURCES)}")
+    plain = {re.sub(r"^((module|_orig_mod)\.)+", "", key): tensor for key, tensor in state_dict.items()}
+    return convert_for(find_model(name), plain, source)
+
+
+def convert_for(claim: Claim[ModelSpec], state_dict: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """As `convert_state_dict`, for keys without such prefixes."""
+    sources = dict.fromkeys([*SOURCES, *claim.spec.layouts])
+    if source not in sources:
+        raise ConfigError(f"source {source!r} is not one of {', '.join(sources)}")
     if not claim.spec.converter:
         raise WeightsError(f"{claim.plugin.label} cannot convert foreign weights to {claim.spec.name}")
-    plain = {re.sub(r"^((module|_orig_mod)\.)+", "", key): tensor for key, tensor in state_dict.items()}
-    converted: dict[str, Tensor] = load_target(claim.spec.converter, claim.plugin.label)(plain, source)
+    converted: dict[str, Tensor] = load_target(claim.spec.converter, claim.plugin.label)(dict(state_dict), source)
     return converted
 
 

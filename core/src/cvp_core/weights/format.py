@@ -19,12 +19,13 @@ from ..registry import Claim, build_model, find_model
 from ..spec import ModelSpec, Preprocess
 from .atomic import write_atomically
 from .header import Header, read_header
+from .seal import sealed
 from .store import find_weights
 
 if TYPE_CHECKING:
     from ..plugins import Plugin
 
-__all__ = ["load_for", "load_model", "make_header", "save", "save_tensors"]
+__all__ = ["claim_of", "load_for", "load_model", "load_strictly", "make_header", "save", "save_tensors"]
 
 
 def save(
@@ -76,9 +77,9 @@ def make_header(
 
 
 def save_tensors(path: Path, state: Mapping[str, Tensor], header: Header) -> None:
-    """Writes tensors under `header`. Raises OutputError, or MachineError for a full disk."""
+    """Writes tensors under `header`, with their hash. Raises OutputError, or MachineError for a full disk."""
     plain = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
-    write_atomically(path, to_bytes(plain, header.to_metadata()))
+    write_atomically(path, sealed(to_bytes(plain, header.to_metadata())))
 
 
 def load_model(path: Path) -> tuple[ImageClassifier, Header]:
@@ -88,7 +89,7 @@ def load_model(path: Path) -> tuple[ImageClassifier, Header]:
     for one whose plugin is missing.
     """
     header = read_header(path)
-    claim = _claim_of(path, header)
+    claim = claim_of(path, header)
     return _loaded(path, claim, header).eval(), header
 
 
@@ -100,7 +101,7 @@ def load_for(
     image_size: tuple[int, int] | None,
 ) -> ImageClassifier:
     """`create_model`'s way to start from weights: as load_model, then a new head for another class count."""
-    path = find_weights(weights)
+    path = weights_for(claim, weights)
     header = read_header(path)
     if header.model != claim.spec.name:
         raise WeightsError(f"{path} holds {header.model}, not {claim.spec.name}")
@@ -115,7 +116,23 @@ def load_for(
     return model
 
 
-def _claim_of(path: Path, header: Header) -> Claim[ModelSpec]:
+def weights_for(claim: Claim[ModelSpec], weights: str | Path) -> Path:
+    """What `find_weights` finds, or published weights of this model by their own name, or its best: "pretrained"."""
+    from .pretrained import PRETRAINED, Published, pulled
+
+    tags = {published.name.lower(): published for published in reversed(claim.spec.weights)}
+    chosen = tags.get(str(weights).lower())
+    if str(weights) == PRETRAINED:
+        if not tags:
+            raise WeightsError(
+                f"no weights are published for {claim.spec.name}; `cvp weights list` shows what there is"
+            )
+        chosen = claim.spec.weights[0]
+    return find_weights(weights) if chosen is None else pulled(Published(claim, chosen))
+
+
+def claim_of(path: Path, header: Header) -> Claim[ModelSpec]:
+    """What builds the model of a file's header. Raises NotInstalledError with the pip command, or WeightsError."""
     try:
         return find_model(f"{header.distribution}/{header.model}")
     except (UnknownNameError, NotInstalledError) as error:
@@ -166,6 +183,12 @@ def _load_strictly(path: Path, model: ImageClassifier) -> None:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is damaged: {error}") from error
+    # Copies: what was read is a view of the file, which somebody may overwrite while the model lives.
+    load_strictly(model, {key: tensor.clone() for key, tensor in state.items()}, path)
+
+
+def load_strictly(model: ImageClassifier, state: Mapping[str, Tensor], path: Path) -> None:
+    """Gives the model these tensors, not copies. Raises WeightsError that names the keys of `path` which do not fit."""
     own = model.state_dict()
     faults = []
     if missing := sorted(own.keys() - state.keys()):
@@ -182,8 +205,7 @@ def _load_strictly(path: Path, model: ImageClassifier) -> None:
     if faults:
         name = model.identity.model if model.identity else type(model).__name__
         raise WeightsError(f"{path} does not fit {name}: {'; '.join(faults)}")
-    # Copies: what was read is a view of the file, which somebody may overwrite while the model lives.
-    model.load_state_dict({key: tensor.clone() for key, tensor in state.items()}, assign=True)
+    model.load_state_dict(dict(state), assign=True)
 
 
 def _some(items: Sequence[str], limit: int = 5) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,10 @@ from ..spec import Preprocess
 __all__ = ["FORMAT_VERSION", "Header", "read_header"]
 
 FORMAT_VERSION = 1
+
+# What a message may repeat, such as in the pip command that brings the plugin.
+_MODEL = re.compile(r"[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)?")
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,12 @@ class Header:
     def from_json(cls, document: Mapping[str, Any]) -> Header:
         """The inverse of `to_json`. Raises KeyError, TypeError or ValueError on other data."""
         channels, height, width = (int(value) for value in document["input_size"])
+        model, distribution = str(document["model"]), str(document["distribution"])
+        if not _MODEL.fullmatch(model) or not _DISTRIBUTION.fullmatch(distribution):
+            raise ValueError(f"'{distribution}/{model}' cannot be the name of a model")
         return cls(
-            model=str(document["model"]),
-            distribution=str(document["distribution"]),
+            model=model,
+            distribution=distribution,
             version=str(document["version"]),
             classes=tuple(str(name) for name in document["classes"]),
             input_size=(channels, height, width),
@@ -89,7 +97,7 @@ def read_header(path: Path) -> Header:
     if "cvp" not in metadata:
         raise WeightsError(
             f"{path} was not written by cvp: its header names no model; "
-            "cvp_core.convert_state_dict takes over weights of other libraries"
+            "`cvp weights import FILE --model MODEL` takes over weights of other libraries"
         )
     try:
         document = json.loads(metadata["cvp"])

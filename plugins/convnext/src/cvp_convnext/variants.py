@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -22,6 +25,8 @@ VARIANTS = {
     "convnext_large": ((3, 3, 27, 3), (192, 384, 768, 1536), 0.5, 232, 197_767_336, 34_361_433_600),
 }
 
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(
     name: str,
@@ -37,6 +42,8 @@ def _spec(
         family="convnext",
         builder="cvp_convnext.model:build",
         converter="cvp_convnext.convert:convert",
+        layouts={"torchvision": name, "timm": name},
+        weights=WEIGHTS.get(name, ()),
         variant={"blocks": blocks, "channels": channels, "drop": drop},
         preprocess=Preprocess(resize=resize),
         parameters=parameters,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -35,6 +38,8 @@ SMALL_IMAGES = {
     "densenet_bc_250_24": (24, 41, 48, True, 15_324_406, 5_418_785_724),
 }
 
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _imagenet(name: str, growth_rate: int, layers: tuple[int, ...], stem: int, parameters: int, macs: int) -> ModelSpec:
     return ModelSpec(
@@ -42,6 +47,8 @@ def _imagenet(name: str, growth_rate: int, layers: tuple[int, ...], stem: int, p
         family="densenet",
         builder="cvp_densenet.model:build",
         converter="cvp_densenet.convert:convert",
+        layouts={} if name == "densenet264" else {"torchvision": name, "timm": name},
+        weights=WEIGHTS.get(name, ()),
         variant={"growth_rate": growth_rate, "layers": layers, "stem_channels": stem},
         parameters=parameters,
         macs=macs,

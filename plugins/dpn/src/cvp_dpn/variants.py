@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -39,6 +42,8 @@ MIXED_LINK = {
 Sizes = tuple[int, int, int, int]
 Pair = tuple[int, int]
 
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _dpn(
     name: str,
@@ -55,6 +60,8 @@ def _dpn(
         family="dpn",
         builder="cvp_dpn.model:build",
         converter="" if name == "dualpath" else "cvp_dpn.convert:convert",
+        layouts={} if name == "dualpath" else {"timm": name},
+        weights=WEIGHTS.get(name, ()),
         variant={"layers": layers, "residual": residual, "dense": dense, "groups": groups, "stem": stem},
         preprocess=PREPROCESS.get(name, AUTHORS),
         parameters=parameters,

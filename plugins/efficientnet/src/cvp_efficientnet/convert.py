@@ -1,4 +1,4 @@
-"""Torchvision's EfficientNet keys, and timm's of B0 to B4 and of Lite, to ours."""
+"""Torchvision's EfficientNet keys, timm's of B0 to B4 and of Lite, and EfficientNet-PyTorch's of Lite, to ours."""
 
 from __future__ import annotations
 
@@ -53,15 +53,56 @@ _TIMM: Rules = [
     (r"classifier\.", "head.classifier."),
 ]
 
+# EfficientNet-PyTorch's: the norm of an expansion is 0, so that those of the other units keep their numbers without it.
+_UNNUMBERED = {
+    "_expand_conv": "expand.conv",
+    "_bn0": "expand.norm",
+    "_depthwise_conv": "depthwise.conv",
+    "_bn1": "depthwise.norm",
+    "_project_conv": "project.conv",
+    "_bn2": "project.norm",
+}
+
 
 def convert(state_dict: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-    """A torchvision state dict of any B or V2 with our keys, or a timm one of B0 to B4 or of Lite.
+    """With our keys: torchvision's state dict of any B or V2, timm's of B0 to B4 or Lite, or EfficientNet-PyTorch's.
 
     timm's are `efficientnet_b*` and `tf_efficientnet_lite*`: with the other prefix the keys are the same, but padding
     and epsilon, which no key shows, are not. timm's B5 to B7 have another epsilon than torchvision's and are refused.
+    "efficientnet-pytorch" stands for the Lite networks alone: its B networks pad in another way than ours.
     Raises WeightsError that names a key which belongs to none of them.
     """
+    if source == "efficientnet-pytorch":
+        return rename_keys(state_dict, _efficientnet_pytorch(state_dict))
     return rename_keys(state_dict, _TIMM if source == "timm" else _torchvision(state_dict))
+
+
+def _efficientnet_pytorch(state_dict: Mapping[str, Tensor]) -> Rules:
+    """Its blocks are counted through all stages. The first one of a stage is where the width changes."""
+    widths = {
+        int(match[1]): len(tensor)
+        for key, tensor in state_dict.items()
+        if (match := re.fullmatch(r"_blocks\.(\d+)\._project_conv\.weight", key))
+    }
+    places: dict[int, tuple[int, int]] = {}
+    stage, block = -1, 0
+    for number in sorted(widths):
+        is_first = widths[number] != widths.get(number - 1)
+        stage, block = (stage + 1, 0) if is_first else (stage, block + 1)
+        places[number] = (stage, block)
+
+    def unit(match: re.Match[str]) -> str:
+        stage, block = places.get(int(match[1]), (0, 0))
+        return f"stages.{stage}.blocks.{block}.branch.{_UNNUMBERED[match[2]]}."
+
+    return [
+        (r"_conv_stem\.", "stem.conv."),
+        (r"_bn0\.", "stem.norm."),
+        (rf"_blocks\.(\d+)\.({'|'.join(_UNNUMBERED)})\.", unit),
+        (r"_conv_head\.", "stages.6.expand.conv."),
+        (r"_bn1\.", "stages.6.expand.norm."),
+        (r"_fc\.", "head.classifier."),
+    ]
 
 
 def _torchvision(keys: Iterable[str]) -> Rules:

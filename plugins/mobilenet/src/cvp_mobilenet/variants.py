@@ -5,7 +5,10 @@ What `version` and `width` stand for is in `layouts`.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -33,6 +36,15 @@ VARIANTS = {
     "mobilenet_v3_large": ("v3_large", 1.0, 232, "bilinear", 5_483_032, 216_589_760),
 }
 
+# timm's V3 has another batch-norm epsilon.
+LAYOUTS = {
+    "mobilenet_v2": {"torchvision": "mobilenet_v2", "timm": "mobilenetv2_100"},
+    **{name: {"timm": name} for name in VARIANTS if name.startswith("mobilenetv2_")},
+    **{name: {"torchvision": name} for name in VARIANTS if name.startswith("mobilenet_v3_")},
+}
+
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(
     name: str, version: str, width: float, resize: int, interpolation: str, parameters: int, macs: int
@@ -42,6 +54,8 @@ def _spec(
         family="mobilenet",
         builder="cvp_mobilenet.model:build",
         converter="cvp_mobilenet.convert:convert",
+        layouts=LAYOUTS[name],
+        weights=WEIGHTS.get(name, ()),
         variant={"version": version, "width": width},
         preprocess=Preprocess(resize=resize, interpolation=interpolation),
         parameters=parameters,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -32,6 +35,26 @@ VARIANTS = {
     "regnet_x_32gf": (23, (320, 69.86, 2.0), 168, 107_811_560, 31_735_929_792),
 }
 
+# timm's names of them; with _tv where timm's own net of that size has other widths.
+TIMM = {
+    "regnet_y_400mf": "regnety_004",
+    "regnet_y_800mf": "regnety_008_tv",
+    "regnet_y_1_6gf": "regnety_016",
+    "regnet_y_3_2gf": "regnety_032",
+    "regnet_y_8gf": "regnety_080_tv",
+    "regnet_y_16gf": "regnety_160",
+    "regnet_y_32gf": "regnety_320",
+    "regnet_x_400mf": "regnetx_004_tv",
+    "regnet_x_800mf": "regnetx_008",
+    "regnet_x_1_6gf": "regnetx_016",
+    "regnet_x_3_2gf": "regnetx_032",
+    "regnet_x_8gf": "regnetx_080",
+    "regnet_x_16gf": "regnetx_160",
+    "regnet_x_32gf": "regnetx_320",
+}
+
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(
     name: str, depth: int, line: tuple[int, float, float], group_width: int, parameters: int, macs: int
@@ -41,6 +64,8 @@ def _spec(
         family="regnet",
         builder="cvp_regnet.model:build",
         converter="cvp_regnet.convert:convert",
+        layouts={"torchvision": name, "timm": TIMM[name]},
+        weights=WEIGHTS.get(name, ()),
         variant={
             "depth": depth,
             "line": line,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -51,6 +54,8 @@ VARIANTS: dict[str, tuple[Paper, int, int, int | None, int, int]] = {
     "resnext101_64x4d": (RESNEXT, 101, 64, 4, 83_455_272, 15_460_270_080),
 }
 
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(
     name: str, paper: Paper, depth: int, cardinality: int, width: int | None, parameters: int, macs: int
@@ -60,6 +65,8 @@ def _spec(
         family="resnet",
         builder="cvp_resnet.model:build",
         converter="cvp_resnet.convert:convert",
+        layouts={"timm": name} if name == "resnext101_32x4d" else {"torchvision": name, "timm": name},
+        weights=WEIGHTS.get(name, ()),
         variant={"blocks": BLOCKS[depth], "cardinality": cardinality, "bottleneck_width": width},
         parameters=parameters,
         macs=macs,

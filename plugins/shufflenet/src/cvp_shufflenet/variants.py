@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -25,6 +28,8 @@ VARIANTS = {
     "shufflenet_v2_x2_0": ((244, 488, 976), 2048, 232, 7_393_996, 583_253_464),
 }
 
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(name: str, widths: tuple[int, ...], features: int, resize: int, parameters: int, macs: int) -> ModelSpec:
     return ModelSpec(
@@ -32,6 +37,8 @@ def _spec(name: str, widths: tuple[int, ...], features: int, resize: int, parame
         family="shufflenet",
         builder="cvp_shufflenet.model:build",
         converter="cvp_shufflenet.convert:convert",
+        layouts={"torchvision": name},
+        weights=WEIGHTS.get(name, ()),
         variant={"blocks": BLOCKS, "widths": widths, "features": features},
         preprocess=Preprocess(resize=resize),
         parameters=parameters,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -21,6 +24,8 @@ MODELS = {
     "squeezenet1_1": (64, 3, ((16, 16), (32, 32), (48, 48, 64, 64)), 17, 1_235_496, 349_151_936),
 }
 
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(
     name: str,
@@ -36,6 +41,8 @@ def _spec(
         family="squeezenet",
         builder="cvp_squeezenet.model:build",
         converter="cvp_squeezenet.convert:convert",
+        layouts={"torchvision": name},
+        weights=WEIGHTS.get(name, ()),
         variant={"stem_channels": stem_channels, "stem_kernel": stem_kernel, "squeeze_widths": squeeze_widths},
         parameters=parameters,
         macs=macs,

@@ -18,4 +18,4 @@ __all__ = ["CVP_API", "INDEX", "cvp_models"]
 def cvp_models() -> tuple[ModelSpec, ...]:
     if find_spec("timm") is None:
         return ()
-    return read_index(INDEX, builder="cvp_timm.model:build", licence="Apache-2.0")
+    return read_index(INDEX, builder="cvp_timm.model:build", converter="cvp_timm.convert:convert", licence="Apache-2.0")

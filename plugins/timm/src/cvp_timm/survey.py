@@ -1,6 +1,7 @@
 """Writes index.json from the installed timm: `python -m cvp_timm.survey [PATTERN ...]`, about an hour for all.
 
-With patterns, only the models that match are looked at anew; the other rows stay.
+With patterns, only the models that match are looked at anew; the others stay. With --weights, nothing is built: what
+is published for the models is looked at anew, and how pictures are prepared, in some seconds.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import timm
 from timm.models import group_parameters, model_entrypoint
 from torch import nn
 
-from cvp_core import Paper, Preprocess
-from cvp_core.foreign import Row, read_rows, survey, write_index
+from cvp_core import Paper
+from cvp_core.foreign import Row, read_rows, renewed, survey, write_index
 
 from . import INDEX
+from .published import preprocess_of, weights_of
 
-__all__ = ["main", "names_of_classifiers", "row"]
+__all__ = ["main", "names_of_classifiers", "refresh", "row"]
 
 CLASSES = 1000  # some configurations have none, or a CLIP embedding's width
 SIDES = (32, 64, 96, 112, 128, 160, 192)
@@ -34,7 +36,8 @@ def names_of_classifiers() -> list[str]:
 
 def row(name: str) -> Row:
     """The facts about one model. Raises what timm raises."""
-    config = timm.get_pretrained_cfg(name).to_dict()
+    default = timm.get_pretrained_cfg(name)
+    config = default.to_dict()
     size = tuple(config["input_size"])
     module = sys.modules[model_entrypoint(name).__module__]
     any_size = not config.get("fixed_input_size", False)
@@ -49,18 +52,20 @@ def row(name: str) -> Row:
     parts = {field: getattr(found.parts, field) for field in ("stem", "stages", "head", "classifiers", "features")}
     if found.parts.is_channels_last:
         parts["is_channels_last"] = True
-    return Row(
+    preprocess = preprocess_of(default)
+    surveyed = Row(
         name=name,
         family=module.__name__.rpartition(".")[2],
         parameters=found.parameters,
         macs=found.macs,
         parts=parts,
-        preprocess=_preprocess(config),
+        preprocess=preprocess,
         paper=_paper(config, module.__doc__ or "", module.__name__.rpartition(".")[2]),
         min_size=found.min_size,
         any_size=any_size,
         variant={} if any_size else {"size_argument": "img_size"},
     )
+    return renewed(surveyed, preprocess, weights_of(name))
 
 
 def _groups(net: Any) -> list[Sequence[str]]:
@@ -88,19 +93,6 @@ def _classifiers(net: Any) -> list[str]:
     ]
 
 
-def _preprocess(config: dict[str, Any]) -> Preprocess:
-    height, width = config["input_size"][1:]
-    resize = round(min(height, width) / config["crop_pct"])
-    is_squashed = config["crop_mode"] == "squash" or height != width
-    return Preprocess(
-        size=(height, width),
-        resize=None if is_squashed else max(resize, height, width),
-        interpolation=config["interpolation"] if config["interpolation"] != "random" else "bilinear",
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-    )
-
-
 def _paper(config: dict[str, Any], text: str, family: str) -> Paper:
     """The configuration's own paper, else the first one that the module's docstring names."""
     identifiers = config.get("paper_ids") or ()
@@ -126,6 +118,15 @@ def main(patterns: Sequence[str]) -> Iterator[str]:
     write_index(INDEX, "timm", timm.__version__, rows.values())
 
 
+def refresh() -> None:
+    """Writes the index with what is published today for the models that it has."""
+    rows = [
+        renewed(row, preprocess_of(timm.get_pretrained_cfg(name)), weights_of(name))
+        for name, row in read_rows(INDEX).items()
+    ]
+    write_index(INDEX, "timm", timm.__version__, rows)
+
+
 def _row_or_reason(name: str) -> tuple[str, Row | str]:
     try:
         return name, row(name)
@@ -134,5 +135,8 @@ def _row_or_reason(name: str) -> tuple[str, Row | str]:
 
 
 if __name__ == "__main__":
-    for line in main(sys.argv[1:]):
-        print(line, file=sys.stderr)  # noqa: T201
+    if "--weights" in sys.argv[1:]:
+        refresh()
+    else:
+        for line in main(sys.argv[1:]):
+            print(line, file=sys.stderr)  # noqa: T201

@@ -15,4 +15,9 @@ __all__ = ["CVP_API", "INDEX", "cvp_models"]
 
 @hookimpl
 def cvp_models() -> tuple[ModelSpec, ...]:
-    return read_index(INDEX, builder="cvp_torchvision.model:build", licence="BSD-3-Clause")
+    return read_index(
+        INDEX,
+        builder="cvp_torchvision.model:build",
+        converter="cvp_torchvision.convert:convert",
+        licence="BSD-3-Clause",
+    )

@@ -1,23 +1,27 @@
-"""Writes index.json from the installed torchvision: `python -m cvp_torchvision.survey`, some minutes."""
+"""Writes index.json from the installed torchvision: `python -m cvp_torchvision.survey`, some minutes.
+
+With --weights, only what is published for the models is looked at anew, and how pictures are prepared: some seconds.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import torchvision
 from torch import nn
-from torchvision.transforms import InterpolationMode
 
-from cvp_core import Paper, Preprocess
-from cvp_core.foreign import Row, survey, write_index
+from cvp_core import Paper
+from cvp_core.foreign import Row, read_rows, renewed, survey, write_index
 
 from . import INDEX
 from .model import create
+from .published import preprocess_of, weights_of
 
-__all__ = ["main", "row"]
+__all__ = ["main", "refresh", "row"]
 
 CLASSES = 1000
 SIDES = (32, 64, 75, 96, 128, 160, 192)
@@ -79,7 +83,7 @@ def row(name: str) -> Row:
     """The facts about one model."""
     module = torchvision.models.get_model_builder(name).__module__.rpartition(".")[2]
     stem, stages, tail, size_argument = PARTS[module]
-    preprocess = _preprocess(name)
+    preprocess = preprocess_of(name)
     size = (3, *preprocess.size)
     found = survey(
         lambda size: create(name, size_argument, CLASSES, size),
@@ -92,7 +96,7 @@ def row(name: str) -> Row:
     parts = asdict(found.parts)
     if not parts["is_channels_last"]:
         del parts["is_channels_last"]
-    return Row(
+    surveyed = Row(
         name=name,
         family=module.removesuffix("v2").removesuffix("v3"),
         parameters=found.parameters,
@@ -104,6 +108,7 @@ def row(name: str) -> Row:
         any_size=not size_argument,
         variant={"size_argument": size_argument} if size_argument else {},
     )
+    return renewed(surveyed, preprocess, weights_of(name))
 
 
 def _groups(net: nn.Module, stem: str, stages: str, tail: str) -> list[list[str]]:
@@ -137,24 +142,19 @@ def _classifiers(net: nn.Module) -> list[str]:
     ][-1:]
 
 
-def _preprocess(name: str) -> Preprocess:
-    """That of the default weights."""
-    transform = torchvision.models.get_model_weights(name).DEFAULT.transforms()
-    side, resize = transform.crop_size[0], transform.resize_size[0]
-    kinds = {InterpolationMode.BILINEAR: "bilinear", InterpolationMode.BICUBIC: "bicubic"}
-    return Preprocess(
-        size=(side, side),
-        resize=resize,
-        interpolation=kinds[transform.interpolation],
-        mean=tuple(transform.mean),
-        std=tuple(transform.std),
-    )
-
-
 def main() -> None:
     names = torchvision.models.list_models(module=torchvision.models)
-    write_index(INDEX, "torchvision", torchvision.__version__.partition("+")[0], [row(name) for name in names])
+    _write([row(name) for name in names])
+
+
+def refresh() -> None:
+    """Writes the index with what is published today for the models that it has."""
+    _write([renewed(row, preprocess_of(name), weights_of(name)) for name, row in read_rows(INDEX).items()])
+
+
+def _write(rows: list[Row]) -> None:
+    write_index(INDEX, "torchvision", torchvision.__version__.partition("+")[0], rows)
 
 
 if __name__ == "__main__":
-    main()
+    refresh() if "--weights" in sys.argv[1:] else main()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -36,6 +39,8 @@ MODELS = {
     "vgg19_bn": ("E", True, "mlp", 143_678_248, 19_632_062_464),
 }
 
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(name: str, configuration: str, has_norm: bool, head: str, parameters: int, macs: int) -> ModelSpec:
     return ModelSpec(
@@ -43,6 +48,8 @@ def _spec(name: str, configuration: str, has_norm: bool, head: str, parameters: 
         family="vgg",
         builder="cvp_vgg.model:build",
         converter="cvp_vgg.convert:convert",
+        layouts={} if name == "vgg16_linear" else {"torchvision": name, "timm": name},
+        weights=WEIGHTS.get(name, ()),
         variant={"layers": LAYERS[configuration], "has_norm": has_norm, "head": head},
         parameters=parameters,
         macs=macs,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from cvp_core import ModelSpec, Paper, Preprocess
+from cvp_core.weights import read_weights
 
 __all__ = ["SPECS"]
 
@@ -22,6 +25,11 @@ VARIANTS = {
     "vit_l_16": (16, 24, 1024, 4096, 16, 242, 304_326_632, 61_554_712_576),
 }
 
+# timm's names of them.
+TIMM = {"vit_b_16": "vit_base_patch16_224", "vit_b_32": "vit_base_patch32_224", "vit_l_16": "vit_large_patch16_224"}
+
+WEIGHTS = read_weights(Path(__file__).with_name("weights.json"))
+
 
 def _spec(
     name: str,
@@ -39,6 +47,8 @@ def _spec(
         family="vit",
         builder="cvp_vit.model:build",
         converter="cvp_vit.convert:convert",
+        layouts={"torchvision": name, "timm": TIMM[name]},
+        weights=WEIGHTS.get(name, ()),
         variant={"patch": patch, "layers": layers, "width": width, "mlp_width": mlp_width, "heads": heads},
         preprocess=Preprocess(resize=resize),
         parameters=parameters,
