@@ -40,7 +40,8 @@ def draw_batch(plan: Plan, path: Path) -> Path:
     normalise = Normalise(plan.preprocess, "cpu")
     loss = make_loss(plan.config, plan.splits.train.labels, len(plan.splits.classes), torch.device("cpu"))
     images, target = loss.mixed(normalise(pixels), labels, (plan.config.seed, 0, 0))
-    shown = (images * normalise.scale + normalise.offset).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    colours = images.permute(0, 2, 3, 1) * normalise.scale + normalise.offset
+    shown = colours.clamp(0, 255).round().to(torch.uint8)
     names = [_name(row, plan.splits.classes) for row in target[:_MOST_SHOWN]]
     path.parent.mkdir(parents=True, exist_ok=True)
     _page(shown[:_MOST_SHOWN].numpy(), names).save(path)
