@@ -17,6 +17,7 @@ from .columns import is_table
 from .folder import near_folders, open_folder
 from .hub import holds_saved, open_saved
 from .listing import LIST_SUFFIXES, open_list, with_val_list
+from .registered import place_of, registered
 from .shard_names import names_shards
 from .shards import holds_shards, open_shards, open_tar
 from .sources import DataSplits
@@ -37,9 +38,10 @@ def open_data(data: str | os.PathLike[str], val_data: str | os.PathLike[str] | N
     """The data set that a path or a name stands for; nothing is split off and no picture is opened.
 
     A path is what contains a separator, starts with "." or "~", ends as a file does that can be opened (.txt, .csv,
-    .zip, .tar, ...), is a pattern of shards, or exists here and is not a data set's name. A name is looked for in
-    $CVP_DATA, in ./data, and then among the named data sets; a folder found for a named one takes the place of its
-    pictures and keeps its recipe. val_data: a list file or table of the validation pictures, of the same classes.
+    .zip, .tar, ...), is a pattern of shards, or exists here and is not a data set's name. A name is looked for among
+    those that the user added, in $CVP_DATA, in ./data, and then among the named data sets; what is found for a named
+    one takes the place of its pictures and keeps its recipe. val_data: a list file or table of the validation
+    pictures, of the same classes.
     Raises DataError for what cannot be used, UnknownNameError with near misses, AmbiguousNameError, NotInstalledError
     for a .parquet without pyarrow, and PluginError for an opener that fails.
     """
@@ -52,6 +54,11 @@ def open_data(data: str | os.PathLike[str], val_data: str | os.PathLike[str] | N
 def _open(data: str | os.PathLike[str]) -> DataSplits:
     if not isinstance(data, str):
         return _open_path(data)
+    place = place_of(data)
+    if place is not None:
+        splits = replace(_open_path(place), name=data, location=f"{place} (cvp data add)")
+        named = datasets().claims.get(data, [])
+        return replace(splits, recipe=named[0].spec.recipe) if len(named) == 1 else splits
     claim = datasets().find(data)
     if claim is None and (_looks_like_path(data) or os.path.exists(data)):
         return _open_path(data)
@@ -111,5 +118,5 @@ def _open_named(claim: Claim[DatasetSpec]) -> DataSplits:
 
 def _unknown(name: str) -> UnknownNameError:
     """One line for both readings of `name`: no such data set, and no such folder."""
-    hint = near_misses(name, [*datasets().claims, *near_folders(Path(name))])
+    hint = near_misses(name, [*datasets().claims, *registered(), *near_folders(Path(name))])
     return UnknownNameError(f"no data set and no folder '{name}'.{hint} `cvp data list` shows all data sets.")

@@ -13,10 +13,12 @@ __all__ = ["command"]
 @json_option
 def command(as_json: bool) -> None:
     """The data sets that have a name."""
+    from cvp_core.data.registered import registered
     from cvp_core.registry import datasets
 
     from ...output import format_shape, print_json, print_table
 
+    added = registered()
     claims = sorted(datasets(), key=lambda claim: claim.spec.name)
     if as_json:
         print_json(
@@ -34,6 +36,7 @@ def command(as_json: bool) -> None:
                 }
                 for claim in claims
             ]
+            + [{"name": name, "location": found.place, "url": found.url} for name, found in added.items()]
         )
         return
     rows = [
@@ -46,4 +49,5 @@ def command(as_json: bool) -> None:
         )
         for claim in claims
     ]
+    rows += [(name, "", "", "any", f"yours: {found.place}") for name, found in added.items()]
     print_table(("NAME", "CLASSES", "PICTURES", "SIZE", "WHAT"), rows, right=("CLASSES",))
