@@ -37,21 +37,21 @@ def test_what_was_written_is_told_with_what_to_do_next(pets: Path, capsys: pytes
 def test_run_again_it_says_what_was_there_and_completes_the_rest(
     pets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["data", "shard", "pets", "-o", "shards", "--size", "5k", "--json"]) == 0
+    assert main(["data", "shard", "./pets", "-o", "shards", "--size", "5k", "--json"]) == 0
     first = json.loads(capsys.readouterr().out)
     assert first.keys() == {"folder", "shards", "kept", "pictures", "bytes"}
     Path("shards/train-000001.tar").unlink()
-    assert main(["data", "shard", "pets", "-o", "shards", "--size", "5k"]) == 0
+    assert main(["data", "shard", "./pets", "-o", "shards", "--size", "5k"]) == 0
     assert "(8 pictures in 3 shards, 2 of them from before, " in capsys.readouterr().out
 
 
 def test_a_folder_with_other_shards_is_a_mistake_in_one_line(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["data", "shard", "pets", "-o", "shards", "--size", "5k"]) == 0
-    assert main(["data", "shard", "pets", "-o", "shards"]) == 2
+    assert main(["data", "shard", "./pets", "-o", "shards", "--size", "5k"]) == 0
+    assert main(["data", "shard", "./pets", "-o", "shards"]) == 2
     assert "Error: shards holds 3 shards of other pictures" in capsys.readouterr().err
 
 
 def test_sharding_imports_no_torch(pets: Path) -> None:
-    run = "from cvp_cli.main import main; assert main(['data', 'shard', 'pets', '-o', 'shards']) == 0"
+    run = "from cvp_cli.main import main; assert main(['data', 'shard', './pets', '-o', 'shards']) == 0"
     check = "import sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", f"{run}; {check}"], check=True, cwd=pets.parent)

@@ -146,7 +146,7 @@ def test_missing_folder_names_near_folders_and_data_sets(tmp_path, pictures):
     pictures(tmp_path / "pets", cat=1, dog=1)
     message = failure(tmp_path / "pest")
     assert f"no folder '{tmp_path / 'pest'}'" in message
-    assert f"Did you mean '{tmp_path / 'pets'}'?" in message
+    assert f"Did you mean '{tmp_path / 'pets'}'" in message
     assert "'cifar10'" in failure(tmp_path / "cifar-10")
 
 
