@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import os
 import re
@@ -14,10 +13,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
+from .digest import file_digest
 from .errors import DataError, MachineError, OutputError
 from .places import user_cache
 
-__all__ = ["OFFLINE", "Progress", "cache_folder", "fetch", "file_digest", "taking_turns", "watched"]
+__all__ = ["OFFLINE", "Progress", "cache_folder", "fetch", "taking_turns", "watched"]
 
 # Called with the file's name, the bytes so far and the total, None where the server does not say.
 Progress = Callable[[str, int, int | None], None]
@@ -86,15 +86,6 @@ def fetch(urls: Sequence[str], digest: str | None, target: Path) -> Path:
     raise MachineError(
         f"cannot download {target.name}: {'; '.join(reasons)}. Without a network, put the file there by hand: {target}"
     )
-
-
-def file_digest(path: Path, digest: str) -> str:
-    """The hash of a file in hexadecimal, of the kind that `digest` is or begins. Raises ValueError if there is none."""
-    if not re.fullmatch(r"[0-9a-fA-F]{8,64}", digest):
-        raise ValueError(f"digest {digest!r} is no SHA-256 nor its beginning, SHA-1 or MD5 in hexadecimal")
-    kind = {32: "md5", 40: "sha1"}.get(len(digest), "sha256")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
 
 
 def _wrong(path: Path, digest: str | None) -> str:

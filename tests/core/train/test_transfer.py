@@ -48,6 +48,11 @@ def test_another_size_keeps_the_share_of_the_crop_and_is_told(noise: Path, tmp_p
     assert "the weights were trained at 48x48, this run shows 96x96" in resolved.splits.notes
 
 
+def test_a_crop_that_is_asked_for_counts_with_weights_too(noise: Path, tmp_path: Path, weights: Path) -> None:
+    resolved = planned(noise, tmp_path, weights=str(weights), crop=0.5)
+    assert resolved.preprocess == dataclasses.replace(ODD, resize=96)
+
+
 def test_other_statistics_are_told(noise: Path, tmp_path: Path, weights: Path) -> None:
     resolved = planned(noise, tmp_path, weights=str(weights), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     assert resolved.preprocess.mean == (0.5, 0.5, 0.5)

@@ -8,7 +8,6 @@ densenet121-birds.cvp/
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import os
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..catalogue import Claim
+from ..digest import file_digest
 from ..errors import MachineError, NotInstalledError, WeightsError
 from ..machine import cpu_features
 from ..plugins import load_target
@@ -133,7 +133,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below the folder but the manifest."""
     return {
-        path.relative_to(folder).as_posix(): _sha256(path)
+        path.relative_to(folder).as_posix(): file_digest(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path != folder / MANIFEST
     }
@@ -179,7 +179,7 @@ def verified_weights(folder: Path) -> Path:
     """The plain model that an artifact holds. Raises WeightsError if it was changed."""
     digest = read_manifest(folder).files.get(WEIGHTS)
     path = folder / WEIGHTS
-    if digest is None or not path.is_file() or _sha256(path) != digest:
+    if digest is None or not path.is_file() or file_digest(path) != digest:
         raise WeightsError(f"{path} is missing or was changed since it was compiled; compile it again")
     return path
 
@@ -214,7 +214,7 @@ def _verify_files(folder: Path, manifest: Manifest) -> None:
             raise WeightsError(f"{folder} is damaged: its manifest names {name}, which is outside of it")
         if not path.is_file():
             raise WeightsError(f"{folder} is damaged: {name} is missing; compile it again")
-        if _sha256(path) != digest:
+        if file_digest(path) != digest:
             raise WeightsError(f"{folder} is damaged: {name} was changed since it was compiled; compile it again")
     for path in (folder / WEIGHTS, *(folder / PAYLOAD).rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -269,11 +269,6 @@ def missing_to_compile(spec: BackendSpec, precision: str) -> str:
 def _release(number: str) -> tuple[int, ...]:
     parts = number.split("+")[0].split(".")[:2]
     return tuple(int(part) if part.isdigit() else 0 for part in parts)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _key() -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from ..compile.artifact import WEIGHTS, is_artifact
 from ..data.preprocess import resize_and_crop
 from ..data.sources import FileSet, ImageSet
+from ..digest import file_digest
 from ..eager import EagerModel
 from ..errors import DataError, ImageError, WeightsError
 from ..machine import available_cpus, pick_device
@@ -75,12 +75,10 @@ def open_embedder(checkpoint: str | Path, *, device: str = "cpu", weights_dir: s
             f"give the weights that it was made from: {file / WEIGHTS}"
         )
     model, header = load_model(file)
-    with file.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").hexdigest()
     source = Source(
         checkpoint=str(file.resolve()),
         name=file.name.removesuffix(SUFFIX),
-        digest=digest,
+        digest=file_digest(file),
         model=f"{header.distribution}/{header.model}",
         preprocess=header.preprocess,
     )

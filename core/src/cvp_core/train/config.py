@@ -85,7 +85,7 @@ class TrainConfig:
         through torch.compile.
     checkpoint_seconds: the least time between two checkpoints to resume from; 0 writes one after every step.
     cache_gib: room for decoded pictures in the user's cache folder; 0 decodes at every epoch.
-    crop: share of the shorter side that evaluation's centre crop keeps.
+    crop: share of the shorter side that evaluation's centre crop keeps; None takes that of `weights`, else 0.875.
     val_fraction: share of the training pictures kept for validation where the data has no split.
     mean, std: per channel, in units of the 0..1 range; None takes ImageNet's, or 0.5 and 0.5 for grey pictures.
     workers: processes that decode; None chooses by machine and data.
@@ -127,7 +127,7 @@ class TrainConfig:
     compile: bool = False
     checkpoint_seconds: float = 60.0
     cache_gib: float = 8.0
-    crop: float = 0.875
+    crop: float | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     val_fraction: float = 0.2

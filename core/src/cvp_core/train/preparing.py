@@ -9,6 +9,8 @@ from .config import TrainConfig
 
 __all__ = ["PREPARED_BY_WEIGHTS", "departures", "preprocess_of"]
 
+_CROP = 0.875  # ImageNet's usual centre: 224 of 256
+
 # What a data set's recipe says of these is for networks without weights.
 PREPARED_BY_WEIGHTS = ("image_size", "mean", "std", "crop")
 
@@ -65,8 +67,8 @@ def _resize(config: TrainConfig, splits: DataSplits, size: tuple[int, int], trai
     """Pictures that share a size are scaled as they are, without a crop."""
     if splits.image_size is not None:
         return None
-    if trained is None:
-        return round(max(size) / config.crop)
+    if config.crop is not None or trained is None:
+        return round(max(size) / (config.crop or _CROP))
     if trained.resize is None:
         return None
     return max(round(max(size) * trained.resize / max(trained.size)), *size)

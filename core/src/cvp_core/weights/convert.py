@@ -15,9 +15,10 @@ from ..spec import ModelSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["SOURCES", "convert_for", "convert_state_dict", "rename_keys"]
+__all__ = ["SOURCES", "WRAPPERS", "convert_for", "convert_state_dict", "rename_keys"]
 
 SOURCES = ("torchvision", "timm")
+WRAPPERS = re.compile(r"^((module|_orig_mod)\.)+")  # of DataParallel and torch.compile
 
 Rule = tuple[str, str | Callable[[re.Match[str]], str]]
 
@@ -29,7 +30,7 @@ def convert_state_dict(name: str, state_dict: Mapping[str, Tensor], source: str 
     `module.` (DataParallel) and `_orig_mod.` (torch.compile) prefixes are taken off. Raises UserError
     subclasses for an unknown model, source or key.
     """
-    plain = {re.sub(r"^((module|_orig_mod)\.)+", "", key): tensor for key, tensor in state_dict.items()}
+    plain = {WRAPPERS.sub("", key): tensor for key, tensor in state_dict.items()}
     return convert_for(find_model(name), plain, source)
 
 

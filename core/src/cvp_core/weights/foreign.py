@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..catalogue import near_files
 from ..errors import WeightsError
 from .contents import read_contents
+from .convert import WRAPPERS
 
 __all__ = ["fitted", "non_finite", "read_tensors"]
 
@@ -26,7 +27,6 @@ SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".tar", ".safetensors")
 # Where training scripts keep the state dict among what else they save; averaged weights first.
 _NESTS = ("model_ema", "state_dict_ema", "ema_state_dict", "ema", "state_dict", "model_state_dict", "model", "net")
 _DEEPEST = 4
-_WRAPPERS = re.compile(r"^((module|_orig_mod)\.)+")  # of DataParallel and torch.compile
 _LIGHTNING = "model."
 _AVERAGED = "n_averaged"  # of torch.optim.swa_utils.AveragedModel, beside the weights
 
@@ -45,9 +45,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path} holds no state dict: expected names of parameters with tensors")
     state = {key: tensor.detach() for key, tensor in found.items() if key != _AVERAGED}
     _check_size(path, state)
-    state = _renamed(path, state, lambda key: _WRAPPERS.sub("", key))
+    state = _renamed(path, state, lambda key: WRAPPERS.sub("", key))
     while state and all(key.startswith(_LIGHTNING) for key in state):
-        state = _renamed(path, state, lambda key: _WRAPPERS.sub("", key.removeprefix(_LIGHTNING)))
+        state = _renamed(path, state, lambda key: WRAPPERS.sub("", key.removeprefix(_LIGHTNING)))
     return state
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from ..catalogue import Claim
-from ..download import file_digest
+from ..digest import file_digest
 from ..errors import ConfigError, CvpError, UnknownNameError, WeightsError
 from ..network import ImageClassifier
 from ..registry import find_model
@@ -85,7 +85,7 @@ def import_weights(
         _checked_classes(names, network.num_classes()),
         preprocess,
         metrics=own.metrics if own else {},
-        training={**(own.training if own else {}), "source": layout, "sha256": file_digest(file, "0" * 64)},
+        training={**(own.training if own else {}), "source": layout, "sha256": file_digest(file)},
         parent=(own.parent if own else "") or file.name,
     )
     save_tensors(target, state, header)
@@ -181,7 +181,7 @@ def _named(model: str, file: Path, is_plain: bool) -> tuple[Claim[ModelSpec], Pu
         return found.claim, found
     if not is_plain or not file.is_file():
         return claim, None
-    digest = file_digest(file, "0" * 64)
+    digest = file_digest(file)
     same = (weights for weights in claim.spec.weights if weights.sha256 and digest.startswith(weights.sha256.lower()))
     return claim, next((Published(claim, weights) for weights in same), None)
 

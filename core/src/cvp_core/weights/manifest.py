@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..download import file_digest
+from ..digest import file_digest
 from ..errors import CvpError, WeightsError
 from .atomic import write_atomically
 from .store import ARTIFACT_MARK, SUFFIX, weights_dir
@@ -20,7 +20,6 @@ from .store import ARTIFACT_MARK, SUFFIX, weights_dir
 __all__ = ["Entry", "check_entry", "measure", "read_manifest", "write_manifest"]
 
 FORMAT_VERSION = 1
-_SHA256 = "0" * 64  # the kind of hash, for file_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def check_entry(folder: Path, entry: Entry) -> str:
         return "is missing"
     if path.stat().st_size != entry.bytes:
         return f"has {path.stat().st_size:,} bytes instead of {entry.bytes:,}"
-    actual = file_digest(path, _SHA256)
+    actual = file_digest(path)
     return "" if actual == entry.sha256 else f"has the hash {actual} instead of {entry.sha256}"
 
 
@@ -112,7 +111,7 @@ def measure(name: str, folder: Path, command: str = "", runs_dir: Path = Path("r
         samples=found.samples,
         top1=round(found.top1, 6),
         command=command,
-        sha256=file_digest(path, _SHA256),
+        sha256=file_digest(path),
         bytes=path.stat().st_size,
         cvp=version("cvp-core"),
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..catalogue import Claim, near_misses
-from ..download import fetch, file_digest, taking_turns
+from ..digest import file_digest
+from ..download import fetch, taking_turns
 from ..errors import MachineError, PluginError, UnknownNameError, WeightsError
 from ..places import user_cache
 from ..plugins import load_target
@@ -107,7 +108,7 @@ def pulled(found: Published) -> Path:
                 f"{reason}. Or get {own} in any way, then: cvp weights import {file} --model {found.name}"
             ) from error
         try:
-            _convert(found, target)
+            _convert(found, target, file_digest(target))
         except WeightsError:
             if digest is None:  # not known to be right: the next try asks for it again
                 target.unlink()
@@ -120,12 +121,12 @@ def kept(found: Published, file: Path) -> Path:
     """The same from a file that somebody got in another way. Raises WeightsError if it is not the published one."""
     if not file.is_file():
         raise WeightsError(f"no file {file}; {found.name} is published at {address(found.weights)}")
-    digest = file_digest(file, "0" * 64)
+    digest = file_digest(file)
     if not digest.startswith(found.weights.sha256.lower()):
         raise WeightsError(
             f"{file} is not what is published as {found.name} (hash {digest}, expected {found.weights.sha256})"
         )
-    _convert(found, file)
+    _convert(found, file, digest)
     return found.path
 
 
@@ -145,8 +146,8 @@ def class_names(weights: WeightsSpec) -> list[str]:
     return [f"class {index}" for index in range(weights.classes)]
 
 
-def _convert(found: Published, file: Path) -> None:
-    """The source's file as one of ours, with all that is known of it in the header."""
+def _convert(found: Published, file: Path, digest: str) -> None:
+    """The source's file as one of ours, with all that is known of it in the header. digest: its SHA-256."""
     from ..summary import on_meta
     from .convert import convert_for
     from .foreign import fitted, read_tensors
@@ -166,7 +167,7 @@ def _convert(found: Published, file: Path) -> None:
         read_header(file).classes if weights.source == "cvp" else class_names(weights),
         weights.preprocess,
         metrics=shares,
-        training={"source": weights.source, "sha256": file_digest(file, "0" * 64), "licence": weights.licence},
+        training={"source": weights.source, "sha256": digest, "licence": weights.licence},
         parent=weights.url,
     )
     save_tensors(found.path, model.state_dict(), header)
