@@ -43,6 +43,7 @@ def test_small_image_nets_have_the_parameters_of_table_2(name: str, millions: fl
     "name, depth",
     [
         ("densenet_40_12", 40),
+        ("densenet_bc_40_12", 40),
         ("densenet_bc_100_12", 100),
         ("densenet_bc_250_24", 250),
         ("densenet_bc_190_40", 190),

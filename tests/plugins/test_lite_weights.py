@@ -108,16 +108,18 @@ def few_birds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_a_head_on_frozen_features_is_as_good_as_logistic_regression(few_birds: Path, tmp_path: Path) -> None:
     given = {"model": LITE0, "data": str(few_birds), "weights": "pretrained", "freeze": "backbone", "epochs": 30}
-    resolved = plan({**given, "precision": "float32", "augment": "none"}, runs_dir=tmp_path / "runs")
+    settings = {"image_size": 128, "precision": "float32", "augment": "none"}
+    resolved = plan({**given, **settings}, runs_dir=tmp_path / "runs")
     splits, model = resolved.splits, resolved.model
     assert len(splits.train) == 150
     assert splits.val is not None
 
     def features(images: ImageSet) -> np.ndarray:
-        pixels = [apply(images.read(index), resolved.preprocess) for index in range(len(images))]
+        pixels = torch.from_numpy(
+            np.stack([apply(image, resolved.preprocess) for image in map(images.read, range(len(images)))])
+        )
         with torch.inference_mode():
-            maps = model.eval().forward_features(torch.from_numpy(np.stack(pixels)))
-        return maps.mean((2, 3)).numpy()
+            return np.concatenate([model.eval().forward_features(some).mean((2, 3)) for some in pixels.split(25)])
 
     peer = LogisticRegression(max_iter=2000).fit(features(splits.train), splits.train.labels)
     expected = peer.score(features(splits.val), splits.val.labels)

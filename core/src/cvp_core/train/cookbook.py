@@ -17,6 +17,7 @@ TUTORIAL = "PyTorch tutorial 'Training a Classifier'"
 TRANSFER = "PyTorch tutorial 'Transfer Learning for Computer Vision'"
 STRIKES_BACK = "Wightman, Touvron, Jegou 2021, arXiv:2110.00476"
 ULMFIT = "Howard, Ruder 2018, arXiv:1801.06146, sec. 3"
+ONE_CYCLE = "Smith, Topin 2017, arXiv:1708.07120"
 BY_HAND = "cvp"
 
 # A constant rate on the pictures as they are: how nets are trained in a first lesson.
@@ -45,6 +46,19 @@ TUNED = {
     "val_fraction": 0.2,
 }
 
+# For a net without weights to start from that has to learn in a few epochs.
+FASHION = {
+    "data": "fashion-mnist",
+    "epochs": 6,
+    "batch_size": 128,
+    "optimizer": "adamw",
+    "weight_decay": 0.05,
+    "schedule": "one-cycle",
+    "augment": "shift",
+    "label_smoothing": 0.1,
+    "ema": 0.998,
+}
+
 
 def _mnist(model: str, summary: str, learning_rate: float) -> RecipeSpec:
     settings = {**SGD, "model": model, "data": "mnist", "epochs": 10, "batch_size": 64, "learning_rate": learning_rate}
@@ -68,9 +82,23 @@ SPECS: tuple[RecipeSpec, ...] = (
     _recipe(
         "mnist-modern",
         "digits by the same two convolutions: AdamW in one cycle, averaged weights",
-        "Smith, Topin 2017, arXiv:1708.07120",
+        ONE_CYCLE,
         model="multilayer_cnn", data="mnist", epochs=10, batch_size=128, optimizer="adamw", learning_rate=4e-3,
         schedule="one-cycle", weight_decay=0.05, ema=0.998, augment="none",
+    ),
+    _recipe(
+        "fashion-resnet18",
+        "ten kinds of clothing by ResNet-18 at 56 pixels: one cycle, shifts and flips, averaged weights",
+        f"net: arXiv:1512.03385; schedule: {ONE_CYCLE}",
+        FASHION,
+        model="resnet18", image_size=56, crop=1.0, learning_rate=2e-3,
+    ),
+    _recipe(
+        "fashion-densenet",
+        "the same by a DenseNet-BC of a sixtieth of the size at their own 28 pixels",
+        f"net: arXiv:1608.06993; schedule: {ONE_CYCLE}",
+        FASHION,
+        model="densenet_bc_40_12", learning_rate=4e-3,
     ),
     _recipe(
         "cifar10-lenet",

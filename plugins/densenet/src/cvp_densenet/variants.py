@@ -31,8 +31,10 @@ IMAGENET = {
 
 # name: (growth rate k, layers in each of 3 blocks, stem channels, bottleneck and compression, parameters, MACs)
 # at 32x32 with 10 classes; the names give depth L, then k. With bottleneck each layer counts as two of L.
+# DenseNet-BC (L = 40, k = 12) is not in the paper's table: the smallest of its kind that others measure with.
 SMALL_IMAGES = {
     "densenet_40_12": (12, 12, 16, False, 1_019_722, 264_812_928),
+    "densenet_bc_40_12": (12, 6, 24, True, 176_122, 72_365_352),
     "densenet_bc_100_12": (12, 16, 24, True, 769_162, 287_929_692),
     "densenet_bc_190_40": (40, 31, 80, True, 25_624_430, 9_301_945_740),
     "densenet_bc_250_24": (24, 41, 48, True, 15_324_406, 5_418_785_724),
