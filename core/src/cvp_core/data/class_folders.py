@@ -26,7 +26,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Folder(Protocol[T_co]):
-    """A folder whose pictures are T each, such as paths. As text it is what a person calls it."""
+    """A folder whose pictures come in pieces T, such as one picture each. As text it is what a person calls it."""
 
     @property
     def name(self) -> str:
@@ -47,21 +47,27 @@ class Folder(Protocol[T_co]):
 
 
 def read_class_folders(
-    root: Folder[T], as_set: Callable[[list[T], np.ndarray], ImageSet], *, name: str, notes: Sequence[str] = ()
+    root: Folder[T],
+    as_set: Callable[[list[T], np.ndarray], ImageSet],
+    *,
+    name: str,
+    notes: Sequence[str] = (),
+    size: Callable[[T], int] = lambda piece: 1,
 ) -> DataSplits:
     """The pictures of `root`/CLASS/, or of `root`/train/CLASS/ with val and test beside train.
 
-    as_set: makes the set of pictures and their labels. notes: what is to be told before what is found here.
+    as_set: makes the set of pieces of pictures and a label for each picture. notes: what is to be told before what is
+    found here. size: how many pictures a piece is, at least one.
     Raises DataError, in one line, for what cannot be trained on.
     """
     children = root.folders()
     splits = _split_folders(root, children)
-    train = _Classes.of(splits.get("train", root))
+    train = _Classes.of(splits.get("train", root), size)
     train.check()
     told = [*notes, *train.notes(train.names, is_train=True)]
     held_out: dict[str, ImageSet | None] = {"val": None, "test": None}
     for split in [split for split in held_out if split in splits]:
-        classes = _Classes.of(splits[split])
+        classes = _Classes.of(splits[split], size)
         if any(classes.pictures.values()):
             classes.check_known(train.names)
             held_out[split] = classes.as_set(train.names, as_set)
@@ -118,16 +124,18 @@ class _Classes(Generic[T]):
 
     folder: Folder[T]
     pictures: dict[str, list[T]]
+    counts: dict[str, int]
     flat: int  # pictures that lie beside the class folders
 
     @classmethod
-    def of(cls, folder: Folder[T]) -> _Classes[T]:
+    def of(cls, folder: Folder[T], size: Callable[[T], int]) -> _Classes[T]:
         pictures: dict[str, list[T]] = {}
         for child in folder.folders():
             if child.name in pictures:
                 raise DataError(f"'{folder}' has two folders that read '{child.name}'; rename or merge them")
             pictures[child.name] = list(child.pictures())
-        return cls(folder, pictures, folder.count_flat())
+        counts = {name: sum(map(size, own)) for name, own in pictures.items()}
+        return cls(folder, pictures, counts, folder.count_flat())
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -157,12 +165,12 @@ class _Classes(Generic[T]):
             )
 
     def as_set(self, names: tuple[str, ...], make: Callable[[list[T], np.ndarray], ImageSet]) -> ImageSet:
-        pictures = [picture for name in names for picture in self.pictures.get(name, [])]
-        counts = [len(self.pictures.get(name, [])) for name in names]
+        pictures = [piece for name in names for piece in self.pictures.get(name, [])]
+        counts = [self.counts.get(name, 0) for name in names]
         return make(pictures, np.repeat(np.arange(len(names)), counts))
 
     def notes(self, names: tuple[str, ...], *, is_train: bool) -> list[str]:
-        counts = {name: len(self.pictures.get(name, [])) for name in names}
+        counts = {name: self.counts.get(name, 0) for name in names}
         single = [name for name, count in counts.items() if count == 1]
         absent = [name for name, count in counts.items() if count == 0]
         notes = []

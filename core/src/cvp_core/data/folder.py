@@ -8,10 +8,13 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import DataError
 from .class_folders import read_class_folders
+from .index import FolderIndex
 from .sources import DataSplits, FileSet
-from .walk import count_flat, folders_in, pictures_below
+from .walk import Listing, Walk
 
 __all__ = ["near_folders", "open_folder"]
 
@@ -21,32 +24,50 @@ def open_folder(path: str | os.PathLike[str]) -> DataSplits:
 
     Aliases of the split folders: training; valid, validation; testing, in any case. Files count at any depth
     below a class folder, by their suffix; hidden ones do not. Classes are sorted by name. No file is opened.
+    What many pictures are called is kept in the user's cache, for the next time (see index.py).
     Raises DataError, in one line, for a folder that cannot be trained on.
     """
     root = Path(os.path.expanduser(path))
     _check_folder(root)
-    return read_class_folders(_DiskFolder(root, root), FileSet, name=root.resolve().name)
+    index = FolderIndex(root)
+    walk = Walk(root, index.listing)
+
+    def as_set(parts: list[_Part], labels: np.ndarray) -> FileSet:
+        folders = [walk.path(folder) for folder, _ in parts]
+        return FileSet.in_folders(folders, [shown.pictures for _, shown in parts], labels)
+
+    splits = read_class_folders(
+        _DiskFolder(walk, ""), as_set, name=root.resolve().name, size=lambda part: part[1].count
+    )
+    index.keep()
+    return splits
+
+
+# A folder's path relative to the root, and what it shows.
+_Part = tuple[str, Listing]
 
 
 class _DiskFolder:
-    """A folder below `root`; its pictures are paths."""
+    """A folder on disk, by its path relative to the root; its pictures come folder by folder."""
 
-    def __init__(self, path: Path, root: Path) -> None:
-        self.path, self.root = path, root
+    def __init__(self, walk: Walk, path: str) -> None:
+        self._walk, self._path = walk, path
         # Fit to print and to store; macOS spells 'é' in its own way, NFC makes it one.
-        self.name = unicodedata.normalize("NFC", os.fsencode(path.name).decode("utf-8", "replace"))
+        self.name = unicodedata.normalize(
+            "NFC", os.fsencode(os.path.basename(walk.path(path))).decode("utf-8", "replace")
+        )
 
     def __str__(self) -> str:
-        return str(self.path)
+        return self._walk.path(self._path)
 
     def folders(self) -> list[_DiskFolder]:
-        return [_DiskFolder(child, self.root) for child in folders_in(self.path)]
+        return [_DiskFolder(self._walk, child) for child in self._walk.folders(self._path)]
 
-    def pictures(self) -> Iterator[str]:
-        return pictures_below(self.path, self.root)
+    def pictures(self) -> Iterator[_Part]:
+        return self._walk.pictures(self._path)
 
     def count_flat(self) -> int:
-        return count_flat(self.path)
+        return self._walk.count_flat(self._path)
 
 
 def near_folders(root: Path) -> list[str]:
