@@ -5,11 +5,12 @@
 The pictures are 500x375 JPEG files (quality 90) cut at random from the two photographs that scikit-learn brings,
 enlarged where they are smaller; without scikit-learn they are painted, and the first line says so. Ours is the loader
 of `cvp train` with its default augmentation, on class folders and on shards that `cvp data shard` wrote: decoded in
-the first epoch, from its cache of decoded pictures after that. torchvision is ImageFolder in a DataLoader with the
-same variations (crop, flip, colour) by its own v2, timm its own loader with its defaults, and webdataset a WebLoader of
-the same shards with torchvision's transform, all with as many workers. An epoch's time contains the start of its
-workers; all pictures are in memory (the page cache) before. On a machine that does other work at the same time, read
-the ratio by seconds of computing.
+the first epoch, from its cache of decoded pictures after that. Decode mode: at full size, with libjpeg-turbo's exact
+transform and smooth upsampling, the pixels that Pillow gives; the crops are then resized by torch's antialiased kernel
+where the others use Pillow's. torchvision is ImageFolder in a DataLoader with the same variations (crop, flip, colour)
+by its own v2, timm its own loader with its defaults, and webdataset a WebLoader of the same shards with torchvision's
+transform, all with as many workers. An epoch's time contains the start of its workers; all pictures are in memory (the
+page cache) before. On a machine that does other work at the same time, read the ratio by seconds of computing.
 
 Goals: in the first epoch 1.5 of torchvision and timm at a PSNR of at least 35 dB beside pictures decoded in full, from
 the second epoch on 4 of them, and on shards 1.0 of webdataset.
@@ -96,8 +97,9 @@ def ours(data: str, workers: int, folder: str) -> dict[str, float]:
     os.environ["CVP_CACHE"] = str(Path(folder) / "cache")
     preprocess = Preprocess((SIZE, SIZE), round(SIZE / 0.875))
     loader = make_loader(
-        open_data(data).train, preprocess, BATCH, is_training=True, augment="light", workers=workers, cache_gib=8.0
-    )
+        open_data(data).train, preprocess, BATCH, is_training=True, augment="light", workers=workers, cache_gib=8.0,
+        tinted=True,
+    )  # fmt: skip
     normalise = Normalise(preprocess, "cpu")
     return epochs(lambda epoch: ((normalise(pixels), labels) for pixels, labels in loader.epoch(epoch)))
 
@@ -151,28 +153,30 @@ def webdataset(data: str, workers: int, folder: str) -> dict[str, float]:
 
 
 def likeness(data: str, count: int, folder: str) -> dict[str, float]:
-    """PSNR (dB) of what ours crops from beside the same random crop of the picture decoded in full."""
+    """PSNR (dB) of the random crops that ours shows, colours unchanged, beside Pillow's of what it decodes in full."""
+    from random import Random
+
     from PIL import Image
 
     from cvp_core.data import open_data
     from cvp_core.data.augment import smallest_crop
+    from cvp_core.data.crop import cut, draw_box
     from cvp_core.data.decode import Pictures
     from cvp_core.spec import Preprocess
 
     os.environ["CVP_CACHE"] = str(Path(folder) / "cache")
     images = open_data(data).train
-    least = smallest_crop("light")
-    pictures = Pictures(images, Preprocess((SIZE, SIZE), round(SIZE / 0.875)), least, 8.0)
-    generator = np.random.default_rng(1)
+    pictures = Pictures(images, Preprocess((SIZE, SIZE), round(SIZE / 0.875)), smallest_crop("light"), 8.0)
+    draws = Random(1)
     found = []
-    for index in generator.permutation(len(images))[:count].tolist():
-        side = generator.uniform(least, 1)
-        left, top = generator.uniform(0, 1 - side, 2)
-        crops = []
-        for image in (pictures.whole(index), images.read(index)):
-            box = (left * image.width, top * image.height, (left + side) * image.width, (top + side) * image.height)
-            crops.append(np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR, box), np.float64))
-        found.append(10 * math.log10(255**2 / max(1e-9, float(np.square(crops[0] - crops[1]).mean()))))
+    for index in draws.sample(range(len(images)), count):
+        own, full = pictures.whole(index), images.read(index)
+        top, left, height, width = box = draw_box(*own.shape[:2], 0.6, draws)
+        down, across = full.height / own.shape[0], full.width / own.shape[1]
+        part = (left * across, top * down, (left + width) * across, (top + height) * down)
+        expected = np.asarray(full.resize((SIZE, SIZE), Image.Resampling.BILINEAR, part), np.float64)
+        error = float(np.square(cut(own, box, (SIZE, SIZE), "bilinear") - expected).mean())
+        found.append(10 * math.log10(255**2 / max(1e-9, error)))
     return {"mean": statistics.mean(found), "worst": min(found)}
 
 

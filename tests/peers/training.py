@@ -63,17 +63,18 @@ def ours(model: str, data: str, size: int, folder: str) -> dict[str, Any]:
 def pipeline(data: str, size: int, epochs: int, folder: str) -> dict[str, Any]:
     """Our loader alone, with cvp train's settings: the first epoch and a later one."""
     from cvp_core.data import open_data
-    from cvp_core.data.loading import make_loader
+    from cvp_core.data.loading import Normalise, make_loader
     from cvp_core.spec import Preprocess
 
     os.environ["CVP_CACHE"] = str(Path(folder) / "cache")
     images = open_data(data).train
     preprocess = Preprocess((size, size), round(size / 0.875))
-    loader = make_loader(images, preprocess, BATCH, is_training=True, augment="light", cache_gib=8.0)
+    loader = make_loader(images, preprocess, BATCH, is_training=True, augment="light", cache_gib=8.0, tinted=True)
+    normalise = Normalise(preprocess, "cpu")
     found = []
     for epoch in range(epochs):
         began = time.perf_counter()
-        count = sum(len(labels) for _, labels in loader.epoch(epoch))
+        count = sum(len(normalise(pixels)) for pixels, _ in loader.epoch(epoch))
         found.append(count / (time.perf_counter() - began))
     return {"first": found[0], "later": found[-1]}
 

@@ -10,36 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
 
-from cvp_core.data import ArraySet, FileSet
 from cvp_core.data import cache as cache_module
-from cvp_core.data import decode as decode_module
 from cvp_core.data.cache import PictureCache
-from cvp_core.data.decode import Pictures, shrink
-from cvp_core.data.loading import make_loader
-from cvp_core.spec import Preprocess
 
 GIB = 1 << 30
-SIZE = Preprocess((16, 16), 18)
-TRAIN = {"is_training": True, "augment": "light", "seed": 5}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "cache" / "pictures"
-
-
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileSet:
-    """12 photographs, enough to be cached; one is smaller than what is stored."""
-    monkeypatch.setattr(decode_module, "_WORTH", 10)
-    generator = np.random.default_rng(0)
-    for index in range(12):
-        shape = (10, 12, 3) if index == 7 else (40, 50 + index, 3)
-        Image.fromarray(generator.integers(0, 256, shape, dtype=np.uint8)).save(tmp_path / f"{index}.jpg")
-    return FileSet([tmp_path / f"{index}.jpg" for index in range(12)], np.arange(12))
 
 
 def pixels(seed: int, height: int = 7, width: int = 5) -> np.ndarray:
@@ -196,77 +176,3 @@ def test_a_full_disk_and_a_folder_that_cannot_be_written_only_cost_time(
     cache = make(folder)
     cache.put(0, pixels(0))
     assert cache.get(0) is None
-
-
-def batches(images: FileSet, cache_gib: float, workers: int = 0, start: int = 0, augment: str = "light") -> list:
-    options = {**TRAIN, "augment": augment}
-    loader = make_loader(images, SIZE, 4, cache_gib=cache_gib, workers=workers, **options)
-    return [tensor for epoch in (0, 1) for batch in loader.epoch(epoch, start) for tensor in batch]
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_training_sees_the_same_pixels_whether_the_cache_is_cold_warm_full_or_absent(
-    files: FileSet, folder: Path, workers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cold = batches(files, 1, workers)
-    (path,) = folder.iterdir()
-    assert path.stat().st_size > 12 * 16 + 11 * 18 * 18 * 3
-    for again in (batches(files, 1), batches(files, 5e-6, workers), batches(files, 1e-9, workers)):
-        assert all(torch.equal(a, b) for a, b in zip(cold, again, strict=True))
-    batches(files, 1)
-    for index in range(len(files)):
-        monkeypatch.setattr(FileSet, "read", None)  # nothing is decoded any more
-        assert Pictures(files, SIZE, 0.6, 1).whole(index) is not None
-    assert all(torch.equal(a, b) for a, b in zip(cold, batches(files, 1, workers), strict=True))
-
-
-def test_a_resumed_epoch_sees_the_same_batches_with_a_warm_and_a_cold_cache(files: FileSet, folder: Path) -> None:
-    whole = batches(files, 1)
-    warm = batches(files, 1, start=2)
-    for path in folder.iterdir():
-        path.unlink()
-    cold = batches(files, 1, start=2)
-    expected = [*whole[4:6], *whole[10:12]]
-    assert all(torch.equal(a, b) and torch.equal(a, c) for a, b, c in zip(expected, warm, cold, strict=True))
-
-
-def test_evaluation_is_bit_equal_with_and_without_a_cache(files: FileSet, folder: Path) -> None:
-    def epoch(cache_gib: float) -> torch.Tensor:
-        return torch.cat([pixels for pixels, _ in make_loader(files, SIZE, 5, cache_gib=cache_gib).epoch(0)])
-
-    assert torch.equal(epoch(1), epoch(0))
-    assert torch.equal(epoch(1), epoch(0))
-    assert len(list(folder.iterdir())) == 1
-
-
-def test_pictures_are_stored_at_a_little_more_than_the_models_size_and_small_ones_as_they_are(files: FileSet) -> None:
-    pictures = Pictures(files, SIZE, 0.6, 1)
-    for _ in range(2):
-        assert pictures.whole(0).size == (22, 18)  # 1.15 x 16 is 18; 50 x 18 / 40 is 22.5, and round(22.5) is 22
-        assert pictures.whole(7).size == (12, 10)
-        assert np.array_equal(np.asarray(pictures.whole(7)), np.asarray(files.read(7)))
-    expected = files.read(0).resize((22, 18), Image.Resampling.HAMMING)
-    assert np.array_equal(np.asarray(pictures.whole(0)), np.asarray(expected))
-    small = files.read(7)
-    assert shrink(small, 10) is small
-
-
-def test_grey_pictures_come_back_grey(files: FileSet) -> None:
-    grey = Preprocess((16, 16), 18, mean=(0.5,), std=(0.5,))
-    first, again = (Pictures(files, grey, 0.6, 1).whole(0) for _ in range(2))
-    assert first.mode == again.mode == "L"
-    assert first.tobytes() == again.tobytes()
-
-
-def test_a_changed_file_is_decoded_again(files: FileSet) -> None:
-    before = Pictures(files, SIZE, None, 1).evaluated(0)
-    Image.new("RGB", (30, 30), "red").save(files.path(0))
-    assert not np.array_equal(Pictures(files, SIZE, None, 1).evaluated(0), before)
-
-
-def test_few_pictures_and_pictures_in_memory_are_not_cached(files: FileSet, folder: Path) -> None:
-    list(make_loader(files.subset(range(9)), SIZE, 4, cache_gib=1, **TRAIN).epoch(0))
-    arrays = ArraySet(np.zeros((20, 16, 16, 3), np.uint8), np.zeros(20))
-    list(make_loader(arrays, SIZE, 4, cache_gib=1, **TRAIN).epoch(0))
-    list(make_loader(files, SIZE, 4, cache_gib=0, **TRAIN).epoch(0))
-    assert not folder.exists()

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from cvp_core.data import ArraySet, FileSet, resize_and_crop
+from cvp_core.data.colour import Tinted
 from cvp_core.data.loading import PictureLoader, make_loader
 from cvp_core.data.presets import AUGMENTATIONS
 from cvp_core.data.workers import explained, worker_context
@@ -85,6 +86,21 @@ def test_every_preset_gives_batches_of_colour_and_of_grey_that_do_not_depend_on_
         assert alone[0][0].dtype == torch.uint8
         if channels == 3:
             assert equal(alone, list(make_loader(files, preprocess, 10, workers=1, **make).epoch(0)))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_colours_that_are_left_to_normalising_are_those_of_the_batches_without(files: FileSet, workers: int) -> None:
+    left = list(make_loader(files, SIZE, 4, workers=workers, tinted=True, **TRAIN).epoch(1))
+    done = list(make_loader(files, SIZE, 4, **TRAIN).epoch(1))
+    for (batch, labels), (pixels, expected) in zip(left, done, strict=True):
+        assert isinstance(batch, Tinted)
+        assert torch.equal(batch.shown(), pixels)
+        assert not torch.equal(batch.pixels, pixels)
+        assert torch.equal(labels, expected)
+    for augment, channels in (("light", 1), ("medium", 3), ("none", 3)):
+        preprocess = Preprocess((16, 16), 18, mean=(0.5,) * channels, std=(0.5,) * channels)
+        loader = make_loader(files, preprocess, 4, is_training=True, augment=augment, tinted=True)
+        assert isinstance(next(loader.epoch(0))[0], torch.Tensor)
 
 
 @pytest.mark.parametrize("kind", ["files", "arrays"])
@@ -210,33 +226,6 @@ def test_a_worker_that_the_system_ends_is_told_in_one_line_that_says_what_to_do(
 def test_an_error_of_another_kind_keeps_its_type(text: str) -> None:
     with pytest.raises(RuntimeError, match=text), explained():
         raise RuntimeError(text)
-
-
-def test_large_jpeg_files_are_decoded_no_larger_than_the_smallest_crop_needs(tmp_path: Path) -> None:
-    """1/2, 1/4, 1/8 are the scales of JPEG; what is left stays at least as large as asked, turned or not."""
-    for turn, name in ((1, "flat.jpg"), (6, "turned.jpg")):
-        exif = Image.Exif()
-        exif[0x0112] = turn
-        Image.new("RGB", (1600, 1200)).save(tmp_path / name, exif=exif)
-        images = FileSet([tmp_path / name], [0])
-        sides = {asked: min(images.read(0, 3, asked).size) for asked in (0, 150, 151, 300, 600, 601, 5000)}
-        assert sides == {0: 1200, 150: 150, 151: 300, 300: 300, 600: 600, 601: 1200, 5000: 1200}
-        assert (images.read(0, 3, 300).height > images.read(0, 3, 300).width) is (turn == 6)
-
-
-def test_reduced_decoding_shows_the_same_picture(tmp_path: Path) -> None:
-    """At least 35 dB where both are brought to the size that a model sees; 30 is visible, 40 is not."""
-    y, x = np.mgrid[0:900, 0:1200] / 40
-    smooth = np.stack([np.sin(x) + np.cos(y), np.sin(x + y), np.cos(x * 1.7 - y)], axis=-1) * 60 + 128
-    pixels = smooth + np.random.default_rng(0).normal(0, 8, smooth.shape)
-    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / "a.jpg", quality=92)
-    images = FileSet([tmp_path / "a.jpg"], [0])
-    full, reduced = (
-        np.asarray(images.read(0, 3, asked).resize((298, 224), Image.Resampling.BILINEAR), np.float64)
-        for asked in (0, 334)
-    )
-    assert not np.array_equal(full, reduced)
-    assert 10 * np.log10(255**2 / np.square(full - reduced).mean()) > 35
 
 
 def test_the_event_that_ends_workers_is_seen_in_other_processes() -> None:

@@ -5,9 +5,10 @@ A run therefore does not depend on the number of workers or on which batch a sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from math import sqrt
+from random import Random
 
 import numpy as np
 import torch
@@ -18,12 +19,14 @@ from torchvision.transforms import v2
 
 from ..errors import ConfigError
 from ..spec import Preprocess
+from .colour import draw_factors, mean_grey
+from .crop import LEAST_ASPECT, cut, draw_box
 from .presets import AUGMENTATIONS
 
 __all__ = [
     "AUGMENTATIONS",
+    "Transform",
     "erase",
-    "light",
     "make_transform",
     "own_randomness",
     "sample_seeds",
@@ -34,7 +37,7 @@ __all__ = [
 # By preset, the least share of a picture's area that a random crop keeps; those that bend the picture besides crop less
 # than the 0.08 of ImageNet from scratch, because cvp's data sets are small and mostly fine-tuned on.
 _LEAST_AREA = {"light": 0.6, "medium": 0.35, "strong": 0.25, "randaugment": 0.35, "trivialaugment": 0.35}
-_LEAST_ASPECT = 3 / 4  # RandomResizedCrop's own
+_TINT = 0.2  # of light
 
 _SHIFT = 4  # pixels of padding a side, as He et al. 2015 (arXiv:1512.03385, sec. 4.2) use for CIFAR
 
@@ -44,58 +47,74 @@ _ERASED_ASPECT = 0.3
 _ATTEMPTS = 16
 
 
-def make_transform(name: str, preprocess: Preprocess) -> Callable[[Image.Image], Image.Image] | None:
-    """A PIL picture ("RGB" or "L") to one of `preprocess.size`, varied as the preset says; None for none and shift.
+def make_transform(name: str, preprocess: Preprocess) -> Transform | None:
+    """What varies one picture as the preset says.
 
+    light: a crop of at least 60% of the area, mirrored or not, brightness, contrast and colour changed by up to 20%.
     medium: wider crops, small turns, hue. strong: also any turn to 45 degrees, upside down, perspective, blur and grey.
     randaugment (arXiv:1909.13719, N=2, M=9) and trivialaugment (arXiv:2103.10158, "wide") follow a crop and a flip.
-    What a turn uncovers takes the mean colour. Raises ConfigError for another name.
+    What a turn uncovers takes the mean colour. None for none and shift. Raises ConfigError for another name.
     """
     if name not in AUGMENTATIONS:
         raise ConfigError(f"augment '{name}' is not one of {', '.join(AUGMENTATIONS)}")
     if name in ("none", "shift"):
         return None
-    if name == "light":
-        return light(preprocess)
+    return Transform(name, preprocess)
+
+
+class Transform:
+    """A random crop, mirrored in one case of two, and then what the preset does besides.
+
+    tint: the most that brightness, contrast and saturation change where nothing else does; 0 if they do not.
+    steps: torchvision's, of a PIL picture. They draw from torch's generator, which is seeded anew for each picture.
+    """
+
+    def __init__(self, name: str, preprocess: Preprocess) -> None:
+        self.preprocess, self.least_area = preprocess, _LEAST_AREA[name]
+        self.tint = _TINT if name == "light" and preprocess.channels == 3 else 0.0
+        self.steps = tuple(_steps(name, preprocess))
+
+    def __call__(self, pixels: np.ndarray, seed: np.uint64) -> tuple[np.ndarray, tuple[float, ...] | None]:
+        """uint8 (H, W, C) of any size to uint8 of `preprocess.size`, and factors for Tinted where there is a tint."""
+        draws = Random(int(seed))
+        box = draw_box(pixels.shape[0], pixels.shape[1], self.least_area, draws)
+        is_mirrored = draws.random() < 0.5
+        varied = cut(pixels, box, self.preprocess.size, self.preprocess.interpolation, is_mirrored=is_mirrored)
+        if self.tint:
+            return varied, (*draw_factors(self.tint, draws), mean_grey(varied))
+        if self.steps:
+            torch.default_generator.manual_seed(int(seed >> np.uint64(1)))
+            image = Image.fromarray(varied if varied.shape[2] == 3 else varied[..., 0])
+            for step in self.steps:
+                image = step(image)
+            varied = np.array(image).reshape(varied.shape)
+        return varied, None
+
+
+def _steps(name: str, preprocess: Preprocess) -> list[torch.nn.Module]:
     fill = [round(255 * value) for value in preprocess.mean]
     turned = {"interpolation": v2.InterpolationMode.BILINEAR, "fill": fill}
-    steps = [*_crop_and_flip(name, preprocess)]
+    if name == "light":
+        return []
     if name == "medium":
-        steps += [v2.RandomRotation(15, **turned), _jitter(0.3, hue=0.05)]
-    elif name == "strong":
-        steps += [
-            v2.RandomVerticalFlip(0.2),
-            v2.RandomPerspective(0.3, p=0.3, **turned),
-            v2.RandomRotation(45, **turned),
-            _jitter(0.4, hue=0.1),
-            v2.RandomApply([v2.GaussianBlur(5, sigma=(0.1, 2.0))], p=0.2),
-        ]
-        if preprocess.channels == 3:
-            steps.append(v2.RandomGrayscale(0.1))
-    elif name == "randaugment":
-        steps.append(v2.RandAugment(num_ops=2, magnitude=9, **turned))
-    else:
-        steps.append(v2.TrivialAugmentWide(**turned))
-    return v2.Compose(steps)
-
-
-def light(preprocess: Preprocess) -> Callable[[Image.Image], Image.Image]:
-    """A random crop of at least 60% of the area, a flip, and mild changes of brightness, contrast and colour."""
-    steps = _crop_and_flip("light", preprocess)
-    if preprocess.channels == 3:
-        steps.append(v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2))
-    return v2.Compose(steps)
+        return [v2.RandomRotation(15, **turned), _jitter(0.3, hue=0.05)]
+    if name == "randaugment":
+        return [v2.RandAugment(num_ops=2, magnitude=9, **turned)]
+    if name == "trivialaugment":
+        return [v2.TrivialAugmentWide(**turned)]
+    steps = [
+        v2.RandomVerticalFlip(0.2),
+        v2.RandomPerspective(0.3, p=0.3, **turned),
+        v2.RandomRotation(45, **turned),
+        _jitter(0.4, hue=0.1),
+        v2.RandomApply([v2.GaussianBlur(5, sigma=(0.1, 2.0))], p=0.2),
+    ]
+    return [*steps, v2.RandomGrayscale(0.1)] if preprocess.channels == 3 else steps
 
 
 def smallest_crop(name: str) -> float:
     """The least share of a picture's shorter side that a preset's random crop keeps on its own shorter side."""
-    return sqrt(_LEAST_AREA[name] * _LEAST_ASPECT)
-
-
-def _crop_and_flip(name: str, preprocess: Preprocess) -> list[torch.nn.Module]:
-    interpolation = v2.InterpolationMode(preprocess.interpolation)
-    crop = v2.RandomResizedCrop(preprocess.size, scale=(_LEAST_AREA[name], 1.0), interpolation=interpolation)
-    return [crop, v2.RandomHorizontalFlip()]
+    return sqrt(_LEAST_AREA[name] * LEAST_ASPECT)
 
 
 def _jitter(amount: float, hue: float) -> torch.nn.Module:
@@ -104,15 +123,12 @@ def _jitter(amount: float, hue: float) -> torch.nn.Module:
 
 
 @contextmanager
-def own_randomness() -> Iterator[Callable[[np.uint64], object]]:
-    """Gives a function that seeds what v2 draws from; the global generator is afterwards what it was before.
-
-    The draws are those after torch.manual_seed, which would also record a stack trace for each idle accelerator.
-    """
+def own_randomness() -> Iterator[None]:
+    """What is drawn within leaves torch's global generator as it was."""
     generator = torch.default_generator
     state = generator.get_state()
     try:
-        yield lambda seed: generator.manual_seed(int(seed >> np.uint64(1)))
+        yield
     finally:
         generator.set_state(state)
 

@@ -14,7 +14,6 @@ import hashlib
 import os
 import shutil
 import struct
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,7 +25,7 @@ __all__ = ["PictureCache"]
 
 _ENTRY = struct.Struct("<QHHI")  # where the pixels begin (0: not there yet), height, width, checksum
 _SPARED = 1 << 30  # bytes of the disk that are left free
-_FORMAT = b"cvp pictures 1"
+_FORMAT = b"cvp pictures 2"
 
 
 class PictureCache:
@@ -93,6 +92,7 @@ class PictureCache:
             if begin >= self._start:
                 entry = _ENTRY.pack(begin, *pixels.shape[:2], _checksum(pixels))
                 os.pwrite(files.entries, entry, index * _ENTRY.size)
+                files.checked[index] = True
 
     def _own(self) -> _Files | None:
         """This process's own descriptors: those from before a fork share a position with the parent's."""
@@ -142,7 +142,11 @@ class _Files:
 
 
 def _checksum(pixels: np.ndarray) -> int:
-    return zlib.crc32(pixels.data, pixels.shape[0] << 16 ^ pixels.shape[1])
+    """A sum tells what is missing or another's, at ten times the speed of a CRC."""
+    flat = pixels.reshape(-1)
+    words = flat.size // 8 * 8
+    total = int(flat[:words].view(np.uint64).sum()) + int.from_bytes(flat[words:].tobytes(), "little")
+    return (total ^ total >> 32) & 0xFFFFFFFF
 
 
 def _lock(descriptor: int, *, is_shared: bool) -> bool:

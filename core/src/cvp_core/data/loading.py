@@ -13,12 +13,15 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..errors import DataError, MachineError
+from ..machine import computing_threads
 from ..spec import Preprocess
 from . import augment as augmentation
+from .colour import Tinted
 from .decode import Pictures
+from .normalise import Normalise
 from .order import Order
 from .preprocess import resize_and_crop
 from .sources import ArraySet, ImageSet
@@ -50,23 +53,6 @@ class PictureLoader(Loader, Protocol):
         ...
 
 
-class Normalise:
-    """uint8 (N, H, W, C) on any device to normalised float32 (N, C, H, W) there, as preprocess.normalise does."""
-
-    def __init__(self, preprocess: Preprocess, device: torch.device | str) -> None:
-        self.device = torch.device(device)
-        self.offset = 255 * torch.tensor(preprocess.mean, device=self.device)
-        self.scale = 255 * torch.tensor(preprocess.std, device=self.device)
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        image = pixels.to(self.device, non_blocking=True).to(torch.float32, memory_format=torch.contiguous_format)
-        # Rows as they lie in memory: on a CPU that takes 0.4 of the time of (1, C, 1, 1) seen through a permutation.
-        count, height, width, channels = image.shape
-        rows = image.view(count, height, width * channels)
-        rows.sub_(self.offset.repeat(width)).div_(self.scale.repeat(width))
-        return image.permute(0, 3, 1, 2)
-
-
 def make_loader(
     images: ImageSet,
     preprocess: Preprocess,
@@ -81,6 +67,7 @@ def make_loader(
     share: tuple[int, int] = (0, 1),
     cache_gib: float = 0.0,
     pin: bool = False,
+    tinted: bool = False,
 ) -> PictureLoader:
     """Batches of `images`: in order for evaluation; drawn by (seed, epoch) and augmented for training.
 
@@ -88,6 +75,7 @@ def make_loader(
     augment, erasing: a preset's name, and the probability that a rectangle of a picture is erased.
     cache_gib: room for decoded pictures in the user's cache folder, as `Pictures` uses it.
     pin: batches lie in memory that a GPU can copy from by itself. Needs CUDA.
+    tinted: where a preset varies colours alone, they are left to `Normalise`: batches then hold Tinted, not pixels.
     Raises what `Order` and `make_transform` raise; iterating raises DataError for a picture that cannot be read and
     MachineError for a worker that was ended.
     """
@@ -97,14 +85,14 @@ def make_loader(
         return _ArrayLoader(_resized(images, preprocess), order, variation, pin)
     crop_side = augmentation.smallest_crop(augment) if variation.transform else None
     samples = _Samples(Pictures(images, preprocess, crop_side, cache_gib), variation)
-    return _FileLoader(samples, order, workers, pin)
+    return _FileLoader(samples, order, workers, pin, tinted)
 
 
 class _Variation:
     """What training does to a picture; nothing by default."""
 
     def __init__(self, augment: str, preprocess: Preprocess, erasing: float, seed: int) -> None:
-        self.transform = augmentation.make_transform(augment, preprocess)  # of a PIL picture
+        self.transform = augmentation.make_transform(augment, preprocess)  # of one picture
         self.is_shifted = augment == "shift"
         self.erasing = erasing
         self.seed = seed
@@ -164,7 +152,7 @@ def _resized(images: ArraySet, preprocess: Preprocess) -> np.ndarray:
     return result
 
 
-class _Samples(Dataset["tuple[Tensor, Tensor] | str"]):
+class _Samples(Dataset["tuple[Tensor | Tinted, Tensor] | str"]):
     """Decodes and varies one batch; its key is (epoch, draws), so that workers need no other state.
 
     A picture that cannot be read gives the reason as text: an exception would lose its type on the way
@@ -174,32 +162,37 @@ class _Samples(Dataset["tuple[Tensor, Tensor] | str"]):
     def __init__(self, pictures: Pictures, variation: _Variation) -> None:
         self.pictures, self.variation = pictures, variation
 
-    def __getitem__(self, key: tuple[int, np.ndarray]) -> tuple[Tensor, Tensor] | str:
+    def __getitem__(self, key: tuple[int, np.ndarray]) -> tuple[Tensor | Tinted, Tensor] | str:
         epoch, draws = key
         labels = self.pictures.images.labels
         indices = draws % len(labels)
         seeds = self.variation.seeds(epoch, draws)
-        preprocess = self.pictures.preprocess
-        pixels = np.empty((len(draws), *preprocess.size, preprocess.channels), np.uint8)
+        pictures: list[Tensor] = []
+        factors: list[tuple[float, ...]] = []
+        transform = self.variation.transform
         try:
-            with augmentation.own_randomness() as set_seed:
-                for place, (index, seed) in enumerate(zip(indices.tolist(), seeds, strict=True)):
-                    if self.variation.transform is None:
-                        pixels[place] = self.pictures.evaluated(index)
+            # One thread, as in a worker: what one picture needs is too little to share.
+            with augmentation.own_randomness(), computing_threads(1):
+                for index, seed in zip(indices.tolist(), seeds, strict=True):
+                    if transform is None:
+                        pixels = self.pictures.evaluated(index)
                     else:
-                        image = self.pictures.whole(index)
-                        set_seed(seed)
-                        pixels[place] = np.asarray(self.variation.transform(image)).reshape(pixels.shape[1:])
+                        pixels, tint = transform(self.pictures.whole(index), seed)
+                        factors += [] if tint is None else [tint]
+                    pictures.append(torch.from_numpy(pixels))
         except DataError as error:
             return str(error)
-        return self.variation.of_pixels(torch.from_numpy(pixels), seeds), torch.from_numpy(labels[indices])
+        # In a worker this writes into memory that the main process sees, without a copy on the way.
+        seen = self.variation.of_pixels(default_collate(pictures), seeds)
+        return Tinted(seen, torch.tensor(factors)) if factors else seen, torch.from_numpy(labels[indices])
 
 
 class _FileLoader(_Ordered):
     """Pictures decoded from files, in this process or in workers that live as long as the loader."""
 
-    def __init__(self, samples: _Samples, order: Order, workers: int, pin: bool) -> None:
+    def __init__(self, samples: _Samples, order: Order, workers: int, pin: bool, tinted: bool) -> None:
         super().__init__(order)
+        self._tinted = tinted
         self._keys: list[tuple[int, np.ndarray]] = []
         # batch_size=None: a key is a whole batch already.
         self._loader = DataLoader(
@@ -221,7 +214,8 @@ class _FileLoader(_Ordered):
         while (batch := self._asked(lambda: next(batches, None))) is not None:
             if isinstance(batch, str):
                 raise DataError(f"{batch}; mend or remove that picture")
-            yield batch
+            pixels, labels = batch
+            yield (pixels.shown() if isinstance(pixels, Tinted) and not self._tinted else pixels), labels
 
     def _begin(self) -> Iterator[Any]:
         before = self._loader._iterator

@@ -14,9 +14,10 @@ from PIL import Image
 from ..spec import Preprocess
 from .image import open_image
 
-__all__ = ["apply", "normalise", "resize_and_crop"]
+__all__ = ["FILTERS", "apply", "normalise", "resize_and_crop"]
 
-_FILTERS = {
+# Pillow's, by the names that Preprocess knows.
+FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -41,7 +42,7 @@ def resize_and_crop(image: Image.Image, preprocess: Preprocess) -> np.ndarray:
     if image.mode != ("RGB" if preprocess.channels == 3 else "L"):
         image = open_image(image, preprocess.channels)
     height, width = preprocess.size
-    resample = _FILTERS[preprocess.interpolation]
+    resample = FILTERS[preprocess.interpolation]
     if preprocess.resize is None:
         resized = image.resize((width, height), resample)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 __all__ = ["Average"]
 
@@ -27,9 +27,11 @@ class Average:
         """Takes in the weights of `model` after a step."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        theirs = model.state_dict()
-        ours = self.model.state_dict()
+        theirs, ours = self._state(model), self._state(self.model)
         floats = [key for key, tensor in ours.items() if tensor.is_floating_point()]
         torch._foreach_lerp_([ours[key] for key in floats], [theirs[key] for key in floats], 1 - decay)
         for key in ours.keys() - set(floats):
             ours[key].copy_(theirs[key])
+
+    def _state(self, model: nn.Module) -> dict[str, Tensor]:
+        return model.state_dict()

@@ -92,13 +92,13 @@ class Checkpointer:
 
 
 def flatten(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimizer's state_dict as copies of its tensors, by "parameter.name", and the rest."""
+    """An optimizer's state_dict as its tensors, by "parameter.name", and the rest."""
     tensors, rest = {}, {}
     for index, values in state["state"].items():
         for name, value in values.items():
             key = f"{index}.{name}"
             if isinstance(value, Tensor):
-                tensors[key] = copied(value)
+                tensors[key] = value
             else:
                 rest[key] = value
     return tensors, rest

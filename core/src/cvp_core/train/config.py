@@ -22,7 +22,7 @@ _CHOICES = {
     "sampling": SAMPLINGS,
     "head": ("linear", "mlp"),
     "precision": ("auto", "float32", "bfloat16", "float16"),
-    "strategy": ("auto", "ddp"),
+    "strategy": ("auto", "ddp", "fsdp"),
 }
 # Inclusive bounds; an open end is None.
 _RANGES: dict[str, tuple[float | None, float | None]] = {
@@ -88,6 +88,8 @@ class TrainConfig:
     crop: share of the shorter side that evaluation's centre crop keeps; None takes that of `weights`, else 0.875.
     val_fraction: share of the training pictures kept for validation where the data has no split.
     mean, std: per channel, in units of the 0..1 range; None takes ImageNet's, or 0.5 and 0.5 for grey pictures.
+    strategy: of several processes: "ddp" has the whole network in each, "fsdp" shares parameters, gradients and moments
+        out among them, for networks that need more memory than one has; "auto" is ddp.
     workers: processes that decode; None chooses by machine and data.
     threads: that compute on a CPU; None takes the cores that are free. The last bits of results depend on it.
     """

@@ -14,6 +14,7 @@ from ..data.loading import Normalise, PictureLoader, make_loader
 from .features import HeadOnly, can_cache, features_of
 from .freezing import Phase
 from .loop import Feed
+from .sharded import EvenLoader, evaluated_together, is_sharded
 from .state import TrainingState
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def training_loader(plan: Plan, share: tuple[int, int] = (0, 1)) -> PictureLoade
         share=share,
         cache_gib=config.cache_gib,
         pin=plan.device != "cpu",
+        tinted=True,
     )
 
 
@@ -74,6 +76,10 @@ class Feeding:
         if self.plan.config.compile:
             model = torch.compile(model)  # type: ignore[assignment]
         network = self.fabric.setup_module(model)
+        if is_sharded(self.fabric):
+            val = None if self.val is None else EvenLoader(self.fabric, self.val, self.plan.preprocess)
+            evaluated = evaluated_together(self.fabric, state.kept)
+            return Feed(network, evaluated, self.train, val, self.normalise)
         return Feed(network, self._evaluated(network, state.kept), self.train, self.val, self.normalise)
 
     def _of_features(self, state: TrainingState) -> Feed | None:

@@ -210,7 +210,7 @@ def _validate(state: TrainingState, feed: Feed) -> Evaluation | None:
     if feed.val is None:
         return None
     began = time.perf_counter()
-    state.kept.eval()
+    state.begin_evaluation()
     logits, labels = answers_of(feed.evaluated, feed.val, feed.prepare)
     evaluation = Evaluation.of(*(gathered(state.fabric, tensor) for tensor in (logits, labels)))
     state.standing.seconds += time.perf_counter() - began

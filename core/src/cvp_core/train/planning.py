@@ -158,6 +158,10 @@ def _resolve(
     if source is not None and weights == PRETRAINED:
         config = replace(config, weights=Published(claim, claim.spec.weights[0]).name)
     frozen_parts(model, config.freeze)  # says at once where there is no such stage
+    if config.strategy == "fsdp":
+        from .sharded import check_shareable
+
+        check_shareable(model, config)
     area = preprocess.size[0] * preprocess.size[1] / (claim.spec.input_size[1] * claim.spec.input_size[2])
     return {
         "config": config,

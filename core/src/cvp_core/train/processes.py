@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
+from torch import Tensor, nn
 
 from ..errors import MachineError
 
@@ -18,10 +19,12 @@ __all__ = [
     "are_any",
     "gathered",
     "is_first_process",
+    "largest",
     "make_fabric",
     "share_of_processes",
     "shared",
     "summed",
+    "take_first",
     "told_of_losses",
 ]
 
@@ -39,7 +42,7 @@ def is_first_process() -> bool:
 def make_fabric(device: str, precision: str, strategy: str) -> Fabric:
     """One process on one device, or one of those that torchrun started, each with a device of its own.
 
-    device: "cpu", "cuda", "cuda:1". precision: as Fabric names it.
+    device: "cpu", "cuda", "cuda:1". precision: as Fabric names it. strategy: as TrainConfig names it.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would announce the precision again
     kind = device.partition(":")[0]
@@ -51,7 +54,7 @@ def make_fabric(device: str, precision: str, strategy: str) -> Fabric:
         accelerator=kind,
         devices=local,
         num_nodes=world // local,
-        strategy="ddp" if strategy == "auto" else strategy,
+        strategy=ModelParallelStrategy(_as_it_is, world, 1) if strategy == "fsdp" else "ddp",
         precision=precision,  # type: ignore[arg-type]
     )
     fabric.launch()
@@ -73,6 +76,11 @@ def told_of_losses(fabric: Fabric, run: Path) -> Iterator[None]:
             f"said stands above. Continue from the last checkpoint, with any number of processes: "
             f"cvp train --resume {run}"
         ) from error
+
+
+def _as_it_is(model: nn.Module, mesh: object) -> nn.Module:
+    """TrainingState has shared it out already, before the optimizer was made."""
+    return model
 
 
 def _devices(device: str) -> list[int] | int:
@@ -97,9 +105,25 @@ def summed(fabric: Fabric, value: Tensor) -> Tensor:
     return total
 
 
+def largest(fabric: Fabric, value: int) -> int:
+    """Of all processes'; all have to ask."""
+    if fabric.world_size == 1:
+        return value
+    most = fabric.all_reduce(torch.tensor(value, device=fabric.device), reduce_op="max")
+    assert isinstance(most, Tensor)
+    return int(most.item())
+
+
 def shared(fabric: Fabric, value: object) -> object:
     """The first process's value, in all."""
     return value if fabric.world_size == 1 else fabric.broadcast(value)
+
+
+def take_first(fabric: Fabric, tensors: Iterable[Tensor]) -> None:
+    """In all processes the first one's values; all have to call it, with tensors of the same shapes."""
+    if fabric.world_size > 1:
+        for tensor in tensors:
+            torch.distributed.broadcast(tensor, 0)
 
 
 def gathered(fabric: Fabric, value: Tensor) -> Tensor:

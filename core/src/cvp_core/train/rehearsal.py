@@ -1,10 +1,10 @@
-"""Before a run: what a batch looks like to the network, and which learning rate it can take."""
+"""Before a run: what pictures and a batch look like to the network, and which learning rate it can take."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,25 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from ..data import DataSplits
 from ..data.loading import Loader, Normalise
+from ..data.variation_sheet import variation_sheet
 from ..lettering import fitted, page_font
 from ..machine import computing_threads
+from ..spec import ModelSpec
+from .config import resolve_config
 from .freezing import frozen_parts, set_mode, set_trainable
 from .loss import make_loss
+from .preparing import preprocess_of
 from .processes import make_fabric
 
 if TYPE_CHECKING:
     from .planning import Plan
 
-__all__ = ["FoundRate", "draw_batch", "find_rate"]
+__all__ = ["FoundRate", "draw_batch", "draw_variations", "find_rate"]
+
+# Stands for whichever is trained: 224 pixels where neither the data nor the settings say another size.
+_ANY_MODEL = ModelSpec("any", "any", "cvp_core.network:ImageClassifier", min_size=1)
 
 _MOST_SHOWN, _LEAST_TILE, _LINE_HEIGHT = 32, 128, 14
 _LOWEST, _HIGHEST, _STEPS = 1e-6, 1.0, 100
@@ -46,6 +54,17 @@ def draw_batch(plan: Plan, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     _page(shown[:_MOST_SHOWN].numpy(), names).save(path)
     return path
+
+
+def draw_variations(splits: DataSplits, given: Mapping[str, Any], *, columns: int = 8, seed: int = 0) -> Image.Image:
+    """Pictures of `splits` beside what a run shows of them, as `variation_sheet` draws them.
+
+    given: TrainConfig's fields, over the data set's recipe, as for a run; None for what was not given.
+    Raises ConfigError for what is not allowed, and what `variation_sheet` raises.
+    """
+    config = resolve_config({"model": _ANY_MODEL.name, "data": splits.name, **given}, splits.recipe)
+    preprocess = preprocess_of(config, _ANY_MODEL, splits, None)
+    return variation_sheet(splits, preprocess, config.augment, erasing=config.erasing, columns=columns, seed=seed)
 
 
 def _name(target: Tensor, classes: tuple[str, ...]) -> str:

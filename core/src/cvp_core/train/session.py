@@ -73,6 +73,7 @@ def train(plan: Plan, callbacks: Sequence[Callback] = ()) -> TrainResult:
     from .memory import checkpoint_stages, watched
     from .processes import make_fabric, share_of_processes, shared, told_of_losses
     from .results import save_best
+    from .sharded import is_sharded
     from .state import TrainingState
 
     began = time.perf_counter()
@@ -86,7 +87,8 @@ def train(plan: Plan, callbacks: Sequence[Callback] = ()) -> TrainResult:
         model.to(memory_format=torch.channels_last)
     if config.checkpoint_activations:
         checkpoint_stages(model)
-    model.to(fabric.device)
+    if not is_sharded(fabric):
+        model.to(fabric.device)
     share = share_of_processes()
     loader = training_loader(plan, share)
     val = evaluation_loader(plan, plan.splits.val, share)
@@ -97,9 +99,10 @@ def train(plan: Plan, callbacks: Sequence[Callback] = ()) -> TrainResult:
     checkpointer = Checkpointer(run.checkpoint) if is_first else None
 
     def keep_best(result: EpochResult) -> None:
+        kept = state.kept_whole()
         if is_first:
             metrics = {"top1": result.val_accuracy, "loss": result.val_loss, "epoch": result.epoch}
-            save_best(run.best_weights, plan, state.kept, metrics)
+            save_best(run.best_weights, plan, kept, metrics)
 
     def tell_epoch(result: EpochResult) -> None:
         if is_first:

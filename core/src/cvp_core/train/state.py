@@ -15,12 +15,13 @@ from torch import Tensor
 from ..errors import TrainingError
 from ..network import ImageClassifier
 from .averaging import Average
-from .checkpoint import Snapshot, copied, flatten
+from .checkpoint import Snapshot, flatten
 from .config import TrainConfig
 from .events import EpochResult
 from .optim import make_optimizer
-from .processes import summed
+from .processes import summed, take_first
 from .schedules import Schedule
+from .sharded import ShardedAverage, collected, filled, is_sharded, laid_out_like, load_whole, outline, shard, unfused
 
 __all__ = ["Standing", "Sums", "TrainingState"]
 
@@ -92,15 +93,22 @@ class Sums:
 class TrainingState:
     """The network, its average, the optimizer, the schedule, and where the run stands.
 
-    model is on its device already. steps: of an epoch.
+    model: on its device, or anywhere where fabric shares it out: then this leaves each process its part.
+    steps: of an epoch.
     """
 
     def __init__(self, fabric: Fabric, model: ImageClassifier, config: TrainConfig, steps: int) -> None:
         self.fabric = fabric
         self.model = model
-        self.optimizer = cast(torch.optim.Optimizer, fabric.setup_optimizers(make_optimizer(model, config)))
+        kind = ShardedAverage if is_sharded(fabric) else Average
+        self.average = kind(model, config.ema) if config.ema > 0 else None
+        self._outline = outline(model) if is_sharded(fabric) else None
+        if is_sharded(fabric):
+            for network in dict.fromkeys((model, self.kept)):
+                shard(network, fabric, by_stage=config.checkpoint_activations)
+        optimizer = unfused(make_optimizer(model, config)) if is_sharded(fabric) else make_optimizer(model, config)
+        self.optimizer = cast(torch.optim.Optimizer, fabric.setup_optimizers(optimizer))
         self.schedule = Schedule(config, steps)
-        self.average = Average(model, config.ema) if config.ema > 0 else None
         self.standing = Standing()
         self.sums = Sums(fabric.device)
 
@@ -114,14 +122,27 @@ class TrainingState:
         """What is evaluated and saved."""
         return self.model if self.average is None else self.average.model  # type: ignore[return-value]
 
+    def kept_whole(self) -> ImageClassifier:
+        """`kept` in one piece; where it is shared out, in the first process alone. All have to ask."""
+        if self._outline is None:
+            return self.kept
+        return filled(self._outline, collected(self.fabric, self.kept.state_dict()))
+
+    def begin_evaluation(self) -> None:
+        """`kept` in evaluation mode, with the first process's statistics in all. All have to ask."""
+        take_first(self.fabric, self.kept.eval().buffers())
+
     def snapshot(self) -> Snapshot:
-        """Copies of everything, so that training may go on while they are written. All processes have to ask."""
+        """Copies of everything, so that training may go on while they are written. All processes have to ask.
+
+        Only the first one's has tensors: it is the one that writes.
+        """
         totals = self.sums.totals(self.fabric)
         moments, rest = flatten(self.optimizer.state_dict())
-        tensors = {f"model.{name}": copied(tensor) for name, tensor in self.model.state_dict().items()}
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in moments.items()}
         if self.average is not None:
-            tensors |= {f"average.{name}": copied(value) for name, value in self.average.model.state_dict().items()}
+            tensors |= {f"average.{name}": tensor for name, tensor in self.average.model.state_dict().items()}
         scaler = getattr(self.fabric.strategy.precision, "scaler", None)  # of float16 alone
         facts = {
             "standing": self.standing.to_json(),
@@ -131,16 +152,16 @@ class TrainingState:
             "sums": totals,
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
-        return Snapshot(tensors, facts)
+        return Snapshot(collected(self.fabric, tensors), facts)
 
     def restore(self, snapshot: Snapshot) -> None:
         """The inverse of `snapshot`, for a run of the same settings."""
         facts = snapshot.facts
-        self.model.load_state_dict(snapshot.below("model"))
+        load_whole(self.model, snapshot.below("model"))
         self._restore_optimizer(snapshot)
         self.sums.restore(facts["sums"], is_first=self.fabric.global_rank == 0)
         if self.average is not None:
-            self.average.model.load_state_dict(snapshot.below("average"))
+            load_whole(self.average.model, snapshot.below("average"))
             self.average.updates = facts["updates"]
         scaler = getattr(self.fabric.strategy.precision, "scaler", None)
         if scaler is not None and facts["scaler"] is not None:
@@ -156,7 +177,7 @@ class TrainingState:
             index, _, name = key.partition(".")
             parameter = parameters[int(index)]
             if isinstance(value, Tensor) and value.shape == parameter.shape:
-                value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+                value = laid_out_like(value, parameter)
             state.setdefault(int(index), {})[name] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
