@@ -1,4 +1,4 @@
-"""What all tests share: one thread where several processes share the cores, and no user's weights or data."""
+"""What all tests share: one thread where several processes share the cores, and no user's weights, data or names."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CVP_CACHE", str((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"))
+        patch.setenv("CVP_CONFIG", str(folder / "config"))  # for what is made before the first test
         yield
 
 
 @pytest.fixture(autouse=True)
 def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CVP_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("CVP_CONFIG", str(tmp_path / "config"))
     for name in ("CVP_DATA", "CVP_STRICT"):
         monkeypatch.delenv(name, raising=False)
 

@@ -27,13 +27,15 @@ class Environment:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Those of the caller without their settings of cvp and pip; one thread; its commands first on PATH.
+        """Those of the caller without their settings of cvp and pip, their own names of data sets and all; one thread;
+        its commands first on PATH.
 
         pip does not look for conflicts among what was there before, which takes it 2 s a run.
         """
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CVP_", "PIP_"))}
         return {
             **kept,
+            "CVP_CONFIG": str(self.folder / "config"),
             "OMP_NUM_THREADS": "1",
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "PIP_CONFIG_FILE": os.devnull,

@@ -1,11 +1,13 @@
-"""A server of weights on this machine, and a plugin whose weights it publishes."""
+"""A server of weights and data sets on this machine, and a plugin whose weights it publishes."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 import sys
 import threading
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,15 +28,39 @@ __all__ = ["Hub", "foonet_file", "foonet_state", "installed_foonet", "serving"]
 class Hub:
     """files: content by path. etags: what a HEAD answers as X-Linked-Etag, with a redirect, as the hub does.
 
-    moved: paths that are elsewhere now. requests: what was asked for, in order. site: where its plugin is installed.
+    moved: paths that are elsewhere now. cuts: after how many bytes an answer ends, once. requests: what was asked for,
+    in order, and `ranges` from which byte on. token: without it nothing is given. site: where its plugin is installed.
     """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     etags: dict[str, str] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
+    cuts: dict[str, int] = field(default_factory=dict)
+    token: str = ""
+    ranges: list[str | None] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     site: Path = Path()
+
+    def publish(self, name: str, files: dict[str, bytes], revision: str = "main", **card: object) -> str:
+        """A data set's repository, as huggingface_hub asks for it; the commit. card: what is in front of its README."""
+        listing = json.dumps([sorted(files), revision, card]).encode()
+        commit = hashlib.sha1(listing, usedforsecurity=False).hexdigest()
+        siblings = [
+            {
+                "rfilename": path,
+                "size": len(content),
+                "blobId": "0" * 40,
+                "lfs": {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "pointerSize": 130},
+            }
+            for path, content in files.items()
+        ]
+        document = {"id": name, "sha": commit, "siblings": siblings, "cardData": card}
+        at = urllib.parse.quote(revision, safe="")
+        self.files[f"/api/datasets/{name}/revision/{at}"] = json.dumps(document).encode()
+        for path, content in files.items():
+            self.files[f"/datasets/{name}/resolve/{commit}/{urllib.parse.quote(path)}"] = content
+        return commit
 
     @property
     def delivered(self) -> list[str]:
@@ -60,14 +86,22 @@ def serving() -> Iterator[Hub]:
 
         def do_GET(self) -> None:
             hub.requests.append(("GET", self.path))
-            content = hub.files.get(self.path)
+            hub.ranges.append(self.headers.get("Range"))
+            if hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
+                self.send_error(401)
+                return
+            content = hub.files.get(self.path.partition("?")[0])
+            start = int((self.headers.get("Range") or "bytes=0-")[6:].rstrip("-"))
             if content is None:
                 self.send_error(404)
                 return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(content[start : hub.cuts.pop(self.path, None)])
 
         def log_message(self, *_: object) -> None:
             pass

@@ -45,8 +45,8 @@ def build(num_classes, input_size):
 
 
 def cvp(*args: str, path: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-    """`cvp ARGS` in its own process, with the plugins in `path` and none of the caller's CVP_ settings."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("CVP_")}
+    """`cvp ARGS` in its own process, with the plugins in `path` and of the caller's CVP_ settings only CVP_CONFIG."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("CVP_") or name == "CVP_CONFIG"}
     env |= environ | ({"PYTHONPATH": str(path)} if path else {})
     return subprocess.run(
         [sys.executable, "-m", "cvp_cli", *args],

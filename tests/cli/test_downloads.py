@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
+import tarfile
+from pathlib import Path
 
 import pytest
 
+from cvp_cli import downloads
 from cvp_cli.downloads import DownloadDisplay, downloads_shown
 from cvp_cli.main import _watching
 from cvp_core import download
+from cvp_core.data import open_data
 
 
 class Terminal(io.StringIO):
@@ -34,6 +39,24 @@ def test_without_a_terminal_each_file_is_one_line(capsys: pytest.CaptureFixture[
         "downloading b (1.0 kB, 500 B of it here already)",
         "downloading c",
     ]
+
+
+def test_what_is_unpacked_is_told_by_another_word_and_not_where_it_is_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CVP_CACHE", str(tmp_path / "cache"))
+    with tarfile.open(tmp_path / "pets.tar.gz", "w:gz") as archive:
+        for name in ("cat/0.png", "dog/0.png"):
+            archive.addfile(tarfile.TarInfo(name))
+    for least, said in (
+        (1 << 20, ""),
+        (1, f"unpacking {tmp_path}/pets.tar.gz ({(tmp_path / 'pets.tar.gz').stat().st_size} B)"),
+    ):
+        monkeypatch.setattr(downloads, "_LONG", least)
+        with downloads_shown():
+            open_data(tmp_path / "pets.tar.gz")
+        shutil.rmtree(tmp_path / "cache")
+        assert capsys.readouterr().err.strip() == said
 
 
 def test_on_a_terminal_a_bar_shows_bytes_and_goes_when_all_are_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def test_contract_fits_on_two_screens() -> None:
         (
             spec.DatasetSpec,
             "name summary opener",
-            "classes image_size counts recipe licence url synthetic",
+            "classes image_size counts recipe licence url synthetic num_classes",
         ),
         (spec.Parts, "stem stages head classifiers features", "is_channels_last"),
         (spec.BackendSpec, "name summary compiler", "requires loader precisions devices extra is_code is_native"),

@@ -20,13 +20,21 @@ MD5 = hashlib.md5(DATA).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/file honours ranges, /whole ignores them, /broken stops half-way, /wrong is another file, else 404."""
+    """/file honours ranges, /whole ignores them, /broken stops half-way, /wrong is another file, else 404.
+
+    etag: of all, "" for none; a range is only given to those who know it, or ask for no other. cut: after how many
+    bytes the next answer ends.
+    """
 
     requests: list[tuple[str, str | None]]
+    etag: str
+    cut: int | None
 
     def do_GET(self):
         wanted = self.headers.get("Range")
         self.requests.append((self.path, wanted))
+        if self.etag and self.headers.get("If-Range", self.etag) != self.etag:
+            wanted = None
         if self.path not in ("/file", "/whole", "/broken", "/wrong"):
             self.send_error(404)
             return
@@ -37,10 +45,13 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(data) - start))
+        if self.etag:
+            self.send_header("ETag", self.etag)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         self.end_headers()
-        self.wfile.write(data[start : len(data) // 2 if self.path == "/broken" else None])
+        self.wfile.write(data[start : len(data) // 2 if self.path == "/broken" else self.cut])
+        type(self).cut = None
 
     def log_message(self, *_):
         pass
@@ -48,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    Handler.requests = []
+    Handler.requests, Handler.etag, Handler.cut = [], "", None
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -138,6 +149,30 @@ def test_without_a_hash_nothing_is_continued(server, target):
     part(target, b"x" * 1000)
     fetch([f"{server}/file"], None, target)
     assert target.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    "before, after, is_continued",
+    [('"1"', '"1"', True), ('"1"', '"2"', False), ('W/"1"', 'W/"1"', False), ("", "", False)],
+)
+def test_without_a_hash_it_is_continued_while_the_server_has_the_same_file(server, target, before, after, is_continued):
+    Handler.etag, Handler.cut = before, 1000
+    with pytest.raises(MachineError, match=f"ended after 1000 of {len(DATA)} bytes; run it again"):
+        fetch([f"{server}/file"], None, target)
+    if not is_continued:
+        target.with_name("file.gz.part").write_bytes(b"x" * 1000)  # of what the file was then
+    Handler.etag = after
+    assert fetch([f"{server}/file"], None, target).read_bytes() == DATA
+    assert Handler.requests[-1] == ("/file", "bytes=1000-" if before == '"1"' else None)
+    assert [path.name for path in target.parent.iterdir()] == ["file.gz"]
+
+
+def test_without_a_hash_the_part_of_another_address_is_not_continued(server, target):
+    Handler.etag = '"1"'
+    with pytest.raises(MachineError):
+        fetch([f"{server}/broken"], None, target)
+    assert fetch([f"{server}/file"], None, target).read_bytes() == DATA
+    assert Handler.requests[-1] == ("/file", None)
 
 
 def test_a_broken_connection_keeps_its_part_for_the_next_try(server, target):

@@ -1,4 +1,4 @@
-"""What a person sees of a download: a bar on a terminal, else one line."""
+"""What a person sees of a download, or of an archive that is unpacked: a bar on a terminal, else one line."""
 
 from __future__ import annotations
 
@@ -13,41 +13,51 @@ if TYPE_CHECKING:
 
 __all__ = ["DownloadDisplay", "downloads_shown"]
 
+_LONG = 10_000_000  # bytes: less is unpacked at once
+
 
 @contextmanager
 def downloads_shown() -> Iterator[None]:
-    """Downloads inside are shown on stderr."""
+    """Downloads inside, and what is unpacked, are shown on stderr."""
+    from cvp_core.data.unpacking import unpacking_watched
     from cvp_core.download import watched
 
-    display = DownloadDisplay()
+    downloads, unpacked = DownloadDisplay(), DownloadDisplay("unpacking", least=_LONG)
     try:
-        with watched(display):
+        with watched(downloads), unpacking_watched(unpacked):
             yield
     finally:
-        display.end()
+        downloads.end()
+        unpacked.end()
 
 
 class DownloadDisplay:
-    """Called as a cvp_core.download.Progress: (name, bytes so far, bytes in all or None)."""
+    """Called as a cvp_core.download.Progress: (name, bytes so far, bytes in all or None).
 
-    def __init__(self) -> None:
+    least: bytes below which nothing is said.
+    """
+
+    def __init__(self, verb: str = "downloading", least: int = 0) -> None:
+        self.verb, self.least = verb, least
         self.name = ""
         self.bar: Bar | None = None
 
     def __call__(self, name: str, received: int, total: int | None) -> None:
         import sys
 
+        if total is not None and total < self.least:
+            return
         is_new = name != self.name
         self.name = name
         if not sys.stderr.isatty():
             if is_new:
                 there = f", {format_size(received)} of it here already" if received else ""
-                say(f"downloading {name}{f' ({format_size(total)}{there})' if total else ''}")
+                say(f"{self.verb} {name}{f' ({format_size(total)}{there})' if total else ''}")
             return
         if is_new or self.bar is None:
             self.end()
             self.bar = _bar()
-            self.bar.add_task(clean(name), total=total)
+            self.bar.add_task(clean(name if self.verb == "downloading" else f"{self.verb} {name}"), total=total)
             self.bar.start()
         self.bar.update(self.bar.task_ids[0], completed=received, total=total)
         if total is not None and received >= total:

@@ -94,8 +94,8 @@ def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
     data = click.option(
         "--data",
         metavar="DATA",
-        help="A folder of class folders, a .zip or .tar of one, a list file, a .csv, .tsv or .parquet, WebDataset "
-        "shards, or a name (`cvp data list`).",
+        help="A folder of class folders, a .zip or .tar of one, here or at https://..., a list file, a .csv, .tsv or "
+        ".parquet, several as 'train-*.parquet', WebDataset shards, hf://OWNER/NAME, or a name (`cvp data list`).",
     )
     return data(image(label(with_columns)))
 

@@ -54,7 +54,8 @@ def fetch(urls: Sequence[str], digest: str | None, target: Path) -> Path:
 
     digest: the published SHA-256, MD5 or SHA-1 in hexadecimal, told apart by length; of another length it is the
     beginning of a SHA-256; None checks nothing. An address is https://..., http://... or file://...
-    What was received is kept beside the target as NAME.part and continued later. Processes that want the
+    What was received is kept beside the target as NAME.part and continued later, without a digest only where the
+    server says that the file is still the same. Processes that want the
     same file at once take turns. Raises DataError for a file in place that is another than the published
     one, MachineError where no mirror delivers or $CVP_OFFLINE is set, OutputError where the folder cannot be written.
     """
@@ -79,6 +80,7 @@ def fetch(urls: Sequence[str], digest: str | None, target: Path) -> Path:
                     reasons.append(f"{url}: {failure}")
                     continue
                 os.replace(part, target)
+                _tag_of(part).unlink(missing_ok=True)
                 return target
     except OSError as error:
         reason = error.strerror or error
@@ -105,11 +107,12 @@ def _checked(target: Path, digest: str | None) -> Path:
 
 def _receive_verified(url: str, part: Path, digest: str | None) -> None:
     """`part`, complete and right. A continued file that turns out wrong is fetched anew, once."""
-    if digest is None:  # nothing would notice that the beginning is another file's
+    tag = _tag_of(part)
+    if digest is None and _tagged(tag, url) is None:  # nothing would notice that the beginning is another file's
         part.unlink(missing_ok=True)
     continued = part.exists() and part.stat().st_size > 0
     for attempt in range(2):
-        _receive(url, part)
+        _receive(url, part, tag if digest is None else None)
         actual = _wrong(part, digest)
         if not actual:
             return
@@ -118,12 +121,31 @@ def _receive_verified(url: str, part: Path, digest: str | None) -> None:
             raise _MirrorError(f"the file is not the published one (hash {actual}, expected {digest})")
 
 
-def _receive(url: str, part: Path) -> None:
-    """Append to `part` until the server says it is whole. Raises _MirrorError, keeping what has arrived."""
+def _tag_of(part: Path) -> Path:
+    """Beside what was received: from which address, and how the server told that state of the file from others."""
+    return part.with_name(f"{part.name}.tag")
+
+
+def _tagged(tag: Path, url: str) -> str | None:
+    """What stands there for `url`, to be sent as If-Range (RFC 9110, section 13.1.5)."""
+    try:
+        address, _, state = tag.read_text("utf-8").partition("\n")
+    except (OSError, ValueError):
+        return None
+    return state if address == url and state else None
+
+
+def _receive(url: str, part: Path, tag: Path | None) -> None:
+    """Append to `part` until the server says it is whole. Raises _MirrorError, keeping what has arrived.
+
+    tag: where the file's state is kept if no hash will tell whether the parts are of one file.
+    """
     offset = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "cvp", "Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
+        if tag is not None:
+            headers["If-Range"] = _tagged(tag, url) or "*"
     try:
         response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
@@ -136,6 +158,10 @@ def _receive(url: str, part: Path) -> None:
     with response:
         if response.status != 206 or not (response.headers.get("Content-Range") or "").startswith(f"bytes {offset}-"):
             offset = 0  # the server sends the whole file
+        if tag is not None and not offset:
+            etag = response.headers.get("ETag") or ""
+            state = etag if etag.startswith('"') else response.headers.get("Last-Modified") or ""  # no weak ones
+            tag.write_text(f"{url}\n{state}", "utf-8")
         total = _total(response, offset)
         with part.open("ab" if offset else "wb") as file:
             received = _copy(response, file, offset, total, part.name.removesuffix(".part"))

@@ -86,13 +86,26 @@ def as_parquet(folder: Path, target: Path, kind: str = "path") -> Path:
     return target / "pets.parquet"
 
 
+def as_parquets(folder: Path, target: Path) -> Path:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    (target / "pets").mkdir()
+    for number in range(3):
+        own = paths(folder)[number::3]
+        images = [{"bytes": path.read_bytes(), "path": path.name} for path in own]
+        table = pyarrow.table({"image": images, "label": [path.parent.name for path in own]})
+        parquet.write_table(table, target / f"pets/train-{number:05d}-of-00003.parquet", row_group_size=2)
+    return target / "pets"
+
+
 def as_shards(folder: Path, target: Path) -> Path:
     write_shards(open_data(folder), target / "shards", shard_bytes=10_000)
     assert len(list((target / "shards").glob("*.tar"))) > 2
     return target / "shards"
 
 
-SOURCES: dict[str, Callable[[Path, Path], Path]] = {
+SOURCES: dict[str, Callable[[Path, Path], Path | str]] = {
     "folder": lambda folder, target: folder,
     "zip": as_zip,
     "tar": as_tar,
@@ -104,6 +117,10 @@ SOURCES: dict[str, Callable[[Path, Path], Path]] = {
     "parquet of paths": as_parquet,
     "parquet of bytes": lambda folder, target: as_parquet(folder, target, "bytes"),
     "parquet of Hugging Face": lambda folder, target: as_parquet(folder, target, "hugging face"),
+    "folder of parquet": as_parquets,
+    "pattern of parquet": lambda folder, target: as_parquets(folder, target) / "train-{00000..00002}-of-*.parquet",
+    "address of a zip": lambda folder, target: as_zip(folder, target).as_uri(),
+    "address of a tar.gz": lambda folder, target: as_tar(folder, target, "tar.gz").as_uri(),
     "shards": as_shards,
 }
 

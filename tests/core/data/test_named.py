@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from cvp_cli.main import main
 from cvp_core.data.named import SPECS
 from cvp_core.plugins import load_target
+from cvp_core.spec import DatasetSpec
 
 BY_NAME = {spec.name: spec for spec in SPECS}
 
@@ -36,6 +38,17 @@ def test_cifar100_has_its_hundred_fine_labels_in_published_order():
     assert len(labels) == 100
     assert list(labels) == sorted(labels)
     assert (labels[0], labels[53], labels[99]) == ("apple", "orange", "worm")
+
+
+def test_the_number_of_classes_is_known_where_the_archives_name_them(capsys):
+    published = {"cub200": 200, "flowers102": 102, "pets": 37, "food101": 101, "imagenet": 1000, "cats-dogs": 2}
+    assert {name: BY_NAME[name].num_classes for name in published} == published
+    assert all(spec.num_classes == len(spec.classes) for spec in SPECS if spec.classes)
+    assert main(["data", "list"]) == 0
+    rows = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+    assert (rows["imagenet"], rows["cub200"], rows["mnist"]) == ("1000", "200", "10")
+    with pytest.raises(ValueError, match="num_classes is 3, and 2 are listed"):
+        DatasetSpec("x", "", "a.b:c", classes=("a", "b"), num_classes=3)
 
 
 def test_birds_classes_are_those_that_are_painted():

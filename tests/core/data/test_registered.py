@@ -18,11 +18,6 @@ from cvp_core.data.registered import forget, register, registered, registry_file
 from cvp_core.errors import ConfigError, DataError, MachineError, UnknownNameError
 
 
-@pytest.fixture(autouse=True)
-def _own_configuration(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-
-
 @pytest.fixture
 def cats(tmp_path, pictures):
     return pictures(tmp_path / "my cats", tabby=3, siamese=2)
@@ -38,6 +33,13 @@ def server(tmp_path, cats):
         digest = hashlib.sha256(Path(archive).read_bytes()).hexdigest()
         yield f"http://127.0.0.1:{running.server_port}/cats.zip", digest
         running.shutdown()
+
+
+def test_the_names_are_kept_where_the_environment_says(tmp_path, monkeypatch):
+    assert registry_file() == tmp_path / "config" / "datasets.json"  # of every test of this project
+    monkeypatch.delenv("CVP_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/xdg")
+    assert registry_file() == Path("/xdg/cvp/datasets.json")
 
 
 def test_a_name_stands_for_its_folder_from_anywhere(cats, tmp_path, monkeypatch):

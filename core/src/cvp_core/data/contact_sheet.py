@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
@@ -11,12 +12,13 @@ from ..errors import ConfigError, DataError
 from ..lettering import fitted, page_font
 from .sources import DataSplits, ImageSet
 
-__all__ = ["contact_sheet"]
+__all__ = ["Row", "contact_sheet", "draw_rows", "framed", "picture_tile", "tile_size", "title_of"]
 
 _MARGIN = 8
 _LINE = 20  # pixels of height for a line of text
 _TEXT = 13
 _LABEL_WIDTH = 200
+_GAP = 4
 
 
 def contact_sheet(
@@ -35,8 +37,7 @@ def contact_sheet(
     and columns are at least 1, and where a set is given without classes.
     """
     if isinstance(data, DataSplits):
-        images, names = data.train, tuple(classes or data.classes)
-        title = f"{data.name}: {data.location}" + (" (synthetic)" if data.synthetic else "")
+        images, names, title = data.train, tuple(classes or data.classes), title_of(data)
     elif classes is None:
         raise ConfigError("a contact sheet of a single set needs the names of its classes")
     else:
@@ -44,46 +45,78 @@ def contact_sheet(
     if rows < 1 or columns < 1:
         raise ConfigError(f"{rows} rows and {columns} columns given; both must be at least 1")
     shown = min(rows, len(names))
-    tile = 96 if shown <= 20 else 48
     captions = [title] if title else []
     captions.append(_caption(len(images), len(names), shown))
+    size = tile_size(shown)
+    generator = np.random.default_rng(seed)
+    page = []
+    for label in range(shown):
+        members = np.flatnonzero(images.labels == label)
+        tiles = [picture_tile(images, index, size) for index in generator.permutation(members)[:columns].tolist()]
+        page.append(Row(names[label], f"class {label}, {len(members):,} pictures", tiles))
+    return draw_rows(captions, page, columns, size)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a page: its name, a note below it, and its tiles, squares of one size."""
+
+    name: str
+    note: str
+    tiles: Sequence[Image.Image]
+
+
+def draw_rows(captions: Sequence[str], rows: Sequence[Row], columns: int, size: int) -> Image.Image:
+    """An RGB page of `captions` and below them the rows of up to `columns` tiles, `size` pixels a side."""
     top = _MARGIN + _LINE * len(captions)
-    page = Image.new("RGB", (_width(columns, tile), top + shown * (tile + 4) + _MARGIN), "white")
+    page = Image.new("RGB", (_width(columns, size), top + len(rows) * (size + _GAP) + _MARGIN), "white")
     draw = ImageDraw.Draw(page)
     font = page_font()
     for line, text in enumerate(captions):
         draw.text((_MARGIN, _MARGIN + line * _LINE), fitted(text, font, page.width - 2 * _MARGIN), "black", font)
-    generator = np.random.default_rng(seed)
-    for row in range(shown):
-        y = top + row * (tile + 4)
-        members = np.flatnonzero(images.labels == row)
-        text = fitted(names[row], font, _LABEL_WIDTH - _MARGIN)
-        draw.text((_MARGIN, y + tile // 2 - _TEXT), text, "black", font)
-        draw.text((_MARGIN, y + tile // 2 + 2), f"class {row}, {len(members):,} pictures", "grey", font)
-        for column, index in enumerate(generator.permutation(members)[:columns]):
-            page.paste(_tile(images, int(index), tile), (_MARGIN + _LABEL_WIDTH + column * (tile + 4), y))
+    for number, row in enumerate(rows):
+        y = top + number * (size + _GAP)
+        draw.text((_MARGIN, y + size // 2 - _TEXT), fitted(row.name, font, _LABEL_WIDTH - _MARGIN), "black", font)
+        draw.text((_MARGIN, y + size // 2 + 2), fitted(row.note, font, _LABEL_WIDTH - _MARGIN), "grey", font)
+        for column, tile in enumerate(row.tiles):
+            page.paste(tile, (_MARGIN + _LABEL_WIDTH + column * (size + _GAP), y))
     return page
 
 
-def _width(columns: int, tile: int) -> int:
-    return max(2 * _MARGIN + _LABEL_WIDTH + columns * (tile + 4), 480)
+def title_of(data: DataSplits) -> str:
+    """The first line of a data set's page."""
+    return f"{data.name}: {data.location}" + (" (synthetic)" if data.synthetic else "")
 
 
-def _caption(pictures: int, classes: int, shown: int) -> str:
-    text = f"{pictures:,} pictures of {classes:,} classes"
-    return text if shown == classes else f"{text}; the first {shown} classes are shown"
+def tile_size(rows: int) -> int:
+    """Pixels a side: smaller where there are many rows."""
+    return 96 if rows <= 20 else 48
 
 
-def _tile(images: ImageSet, index: int, size: int) -> Image.Image:
-    """The picture within a square, on light grey."""
+def picture_tile(images: ImageSet, index: int, size: int) -> Image.Image:
+    """The picture within a square; crossed out where it cannot be read."""
     try:
-        picture = ImageOps.contain(images.read(index), (size, size))
+        return framed(images.read(index), size)
     except DataError:
         crossed = Image.new("RGB", (size, size), "lightgrey")
         draw = ImageDraw.Draw(crossed)
         draw.line((0, 0, size, size), "red", 2)
         draw.line((0, size, size, 0), "red", 2)
         return crossed
+
+
+def framed(picture: Image.Image, size: int) -> Image.Image:
+    """Scaled into a square, on light grey."""
+    scaled = ImageOps.contain(picture, (size, size))
     square = Image.new("RGB", (size, size), (240, 240, 240))
-    square.paste(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
+    square.paste(scaled, ((size - scaled.width) // 2, (size - scaled.height) // 2))
     return square
+
+
+def _width(columns: int, tile: int) -> int:
+    return max(2 * _MARGIN + _LABEL_WIDTH + columns * (tile + _GAP), 480)
+
+
+def _caption(pictures: int, classes: int, shown: int) -> str:
+    text = f"{pictures:,} pictures of {classes:,} classes"
+    return text if shown == classes else f"{text}; the first {shown} classes are shown"

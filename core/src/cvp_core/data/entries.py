@@ -47,7 +47,7 @@ class Entries:
             # The first look spares a million paths the second.
             if os.path.isabs(entry.path) or (os.pardir in entry.path and os.pardir in Path(entry.path).parts):
                 raise DataError(
-                    f"{self.at(entry)}: '{entry.path}' leads out of the folder of {self.file.name}; "
+                    f"{self.at(entry)}: '{_flat(entry.path)}' leads out of the folder of {self.file.name}; "
                     f"allowed are paths below it, or {opener}(..., follow=True) for a file that you trust"
                 )
 
@@ -78,16 +78,20 @@ class Entries:
         for entry, label in zip(self.items, labels, strict=True):
             if label not in known:
                 raise DataError(
-                    f"{self.at(entry)}: '{label}' is no class of {title}, the training pictures."
+                    f"{self.at(entry)}: '{_flat(label)}' is no class of {title}, the training pictures."
                     f"{near_misses(label, classes)} Correct the {self.unit} or add pictures to train."
                 )
 
     def as_set(self, labels: Sequence[str], classes: Sequence[str]) -> FileSet:
-        """Raises DataError that names the first pictures that are not there."""
+        """Raises DataError as `paths` does."""
+        return FileSet(self.paths(), indices(labels, classes))
+
+    def paths(self) -> list[str]:
+        """Of the pictures. Raises DataError that names the first that are not there."""
         folder = str(self.file.parent)
         paths = [os.path.join(folder, entry.path) for entry in self.items]
         self._check_present(paths)
-        return FileSet(paths, indices(labels, classes))
+        return paths
 
     def _check_present(self, paths: list[str]) -> None:
         """Raises DataError that names the first pictures that are not there.
@@ -104,7 +108,7 @@ class Entries:
             if name not in holding[folder] and not os.path.isfile(path)
         ]
         if absent:
-            first = ", ".join(f"'{entry.path}' ({self.unit} {entry.number})" for entry in absent[:3])
+            first = ", ".join(f"'{_flat(entry.path)}' ({self.unit} {entry.number})" for entry in absent[:3])
             more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
             raise DataError(
                 f"{self.file} names pictures that are not there: {first}{more}; "
@@ -123,7 +127,7 @@ def classes_of(labels: Iterable[str], named: tuple[str, ...], origin: object) ->
     found = set(labels)
     classes = named or tuple(sorted(found, key=int) if all(map(_is_number, found)) else sorted(found))
     if len(classes) < 2:
-        raise DataError(f"{origin} has one class, '{classes[0]}'; at least two are needed")
+        raise DataError(f"{origin} has one class, '{_flat(classes[0])}'; at least two are needed")
     return classes
 
 
@@ -165,6 +169,11 @@ def read_names(file: Path) -> tuple[str, ...]:
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{file} has '{twice}' twice; each class needs a name of its own")
     return names
+
+
+def _flat(text: str) -> str:
+    """In one line: a cell of a table may have several."""
+    return " ".join(text.split())
 
 
 def _is_number(label: str) -> bool:

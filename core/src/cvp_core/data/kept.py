@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 from ..errors import DataError, MachineError, OutputError
 from ..places import user_cache
 from .packed import Container
+from .unpacking import tell_unpacked
 
 __all__ = ["Sink", "keep", "kept_path"]
 
@@ -51,12 +52,14 @@ def _made(target: Path, source: Container, write: Callable[[Sink], None]) -> Pat
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(target.parent)
+        tell_unpacked(source.title, 0, source.size)
         with open(part, "xb") as file:
             write(_Bounded(file, target.parent, source))
             file.flush()
             os.fsync(file.fileno())
         os.utime(part, ns=(source.mtime_ns, source.mtime_ns))
         os.replace(part, target)
+        tell_unpacked(source.title, source.size, source.size)
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"cannot write {target}: {reason}; $CVP_CACHE names another cache folder") from error

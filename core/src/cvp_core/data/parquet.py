@@ -16,10 +16,11 @@ from .kept import Sink, keep, kept_path
 from .members import Members
 from .packed import MAX_BYTES, Container
 from .tars import index_tar
+from .unpacking import tell_unpacked
 
 __all__ = ["Parquet"]
 
-_BATCH = 256  # rows in memory: each may hold a picture
+_BATCH = 64  # rows in memory: each may hold a picture
 
 
 class Parquet:
@@ -77,7 +78,10 @@ class Parquet:
         names = [name, f"{column}.path"] if self._field(column, "path") else [name]
 
         def write(target: Sink) -> None:
+            rows = max(1, self._table.metadata.num_rows)
             for row, (content, *path) in self._values(names):
+                if row % _BATCH == 0:
+                    tell_unpacked(source.title, source.size * row // rows, source.size)
                 if not isinstance(content, bytes) or not 0 < len(content) <= MAX_BYTES:
                     what = f"{len(content):,} bytes" if isinstance(content, bytes) else "no picture"
                     raise DataError(f"{self.file}, row {row}, column '{column}': {what}")
@@ -95,15 +99,18 @@ class Parquet:
         return str(kind).startswith("struct<") and any(kind.field(i).name == name for i in range(kind.num_fields))
 
     def _values(self, columns: Sequence[str], limit: int = 0) -> Iterator[tuple[int, list[Any]]]:
-        """Row number and values; "column.field" stands for a part of a struct."""
+        """Row number and values, one group of rows after the other; "column.field" stands for a part of a struct."""
         row = 0
-        for batch in self._table.iter_batches(batch_size=limit or _BATCH, columns=list(columns)):
-            wanted = [self._part(batch, name) for name in columns]
-            for values in zip(*(column.to_pylist() for column in wanted), strict=True):
-                row += 1
-                yield row, list(values)
-                if row == limit:
-                    return
+        for group in range(self._table.num_row_groups):
+            # All groups in one call would all be in memory towards the end.
+            batches = self._table.iter_batches(batch_size=limit or _BATCH, row_groups=[group], columns=list(columns))
+            for batch in batches:
+                wanted = [self._part(batch, name) for name in columns]
+                for values in zip(*(column.to_pylist() for column in wanted), strict=True):
+                    row += 1
+                    yield row, list(values)
+                    if row == limit:
+                        return
 
     def _part(self, batch: Any, name: str) -> Any:
         if name in self.columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +28,9 @@ class Registration:
 
 
 def registry_file() -> Path:
-    """Where the names are kept, in the user's configuration."""
+    """Where the names are kept: in the folder $CVP_CONFIG, else in the user's configuration."""
+    if folder := os.environ.get("CVP_CONFIG"):
+        return Path(folder).expanduser() / "datasets.json"
     import platformdirs
 
     return platformdirs.user_config_path("cvp") / "datasets.json"

@@ -1,16 +1,17 @@
-"""Shards that addresses name, fetched once into the user's cache: training draws from them at random and many times."""
+"""What addresses name, fetched once into the user's cache: training draws pictures at random and many times."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from ..download import OFFLINE, fetch
 from ..errors import CvpError, MachineError, NotInstalledError, OutputError
@@ -18,7 +19,7 @@ from ..places import user_cache
 from .entries import CLASSES
 from .shard_info import INFO
 
-__all__ = ["fetched"]
+__all__ = ["fetched", "fetched_file", "file_name"]
 
 _OURS = ("http", "https", "file")
 _CHUNK = 1 << 20
@@ -32,18 +33,33 @@ def fetched(urls: Sequence[str]) -> tuple[list[Path], tuple[str, ...]]:
     address that needs another package, and OutputError where the cache cannot be written.
     """
     base = urls[0].rpartition("/")[0]
-    folder = user_cache("shards") / hashlib.blake2b(base.encode(), digest_size=10).hexdigest()
+    folder = _folder("shards", base)
     for name in (INFO, CLASSES):
         # Most have none; a server that is not there is told by the first shard.
         with contextlib.suppress(CvpError):
             _fetch(f"{base}/{name}", folder / name)
             break
-    files = [_fetch(url, folder / url.rpartition("/")[2].partition("?")[0]) for url in urls]
+    files = [_fetch(url, folder / file_name(url)) for url in urls]
     return files, (f"shards are fetched once and kept in {folder}",)
 
 
+def fetched_file(url: str) -> Path:
+    """A single file, an archive say, here under its own name. Raises as `fetched` does."""
+    return _fetch(url, _folder("downloads", url) / file_name(url))
+
+
+def file_name(url: str) -> str:
+    """What the file at an address is called, without the query behind it."""
+    name = re.split("[?#]", url, maxsplit=1)[0].rpartition("/")[2]
+    return unquote(name).replace("/", "_").replace("\0", "_")
+
+
+def _folder(kind: str, address: str) -> Path:
+    return user_cache(kind) / hashlib.blake2b(address.encode(), digest_size=10).hexdigest()
+
+
 def _fetch(url: str, target: Path) -> Path:
-    if urlsplit(url).scheme in _OURS:
+    if url.partition("://")[0].lower() in _OURS:
         return fetch([url], None, target)
     if not target.exists():
         _copy(url, target)

@@ -1,4 +1,4 @@
-"""A table as a data set, .csv, .tsv or .parquet: a column of pictures, one of labels and perhaps one of splits."""
+"""Tables as a data set, .csv, .tsv or .parquet: a column of pictures, one of labels and perhaps one of splits."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..catalogue import near_files
+import numpy as np
+
 from ..errors import DataError
 from .class_folders import split_called
-from .columns import TABLE_SUFFIXES, Columns, split_address
-from .delimited import Delimited
-from .entries import Entries, Entry, classes_of, indices, notes_on
+from .columns import split_address
+from .entries import classes_of, indices, notes_on
 from .packed import PackedSet
-from .parquet import Parquet
 from .sources import DataSplits, FileSet
+from .table_files import roles_of, table_files
+from .table_rows import TableRows
 
-__all__ = ["open_table", "with_val_table"]
+__all__ = ["open_table", "open_tables", "with_val_table"]
+
+_SPLITS = ("train", "val", "test")
 
 
 def open_table(
@@ -29,115 +32,121 @@ def open_table(
 ) -> DataSplits:
     """The pictures that a table names, or in a .parquet file holds, under the labels that it gives them.
 
-    path: may be a `table_address`. image_column, label_column: otherwise guessed by their names, which is a note.
-    A column called split, subset, partition or set divides the pictures if it says train, val or test, or an alias,
-    throughout. Labels and paths are those of a list file (see `open_list`); a .parquet of Hugging Face names its
-    numbers itself.
+    path: of one, a pattern of several such as train-*.parquet, or a folder of .parquet files; may be a `table_address`.
+    image_column, label_column: otherwise guessed by their names, which is a note.
+    Of several files each is of the split that its name or folder says. A column called split, subset, partition or set
+    divides the pictures if it says train, val or test, or an alias, throughout. Labels and paths are those of a list
+    file (see `open_list`); a .parquet of Hugging Face names its numbers itself.
     Raises DataError that names file, line or row, and column; NotInstalledError for a .parquet without pyarrow.
     """
-    table = _Table.read(path, image_column, label_column, follow)
-    labels, named = table.entries.labels(table.names)
-    train = table.rows_of("train") if table.splits else list(range(len(labels)))
-    if not train:
-        raise DataError(f"{table.file} has no row of the split 'train'; without a column of splits all rows are")
-    classes = classes_of((labels[row] for row in train), named, table.file)
-    images = table.as_set(train, labels, classes)
-    held_out: dict[str, FileSet | None] = {"val": None, "test": None}
-    for split in held_out:
-        if rows := table.rows_of(split):
-            table.chosen(rows).check_known([labels[row] for row in rows], classes, table.file.name)
-            held_out[split] = table.as_set(rows, labels, classes)
+    place, named_image, named_label = split_address(path)
+    files = table_files(place)
+    roles, notes = roles_of(files)
+    splits = open_tables(
+        {file: role for file, role in zip(files, roles, strict=True) if role},
+        image_column or named_image,
+        label_column or named_label,
+        follow=follow,
+    )
+    # A file called train.csv is named after its folder, and so are several files.
+    file = files[0]
+    is_one = len(files) == 1 and split_called(file.stem) != "train"
+    base = Path(os.path.expanduser(place)) if os.path.isdir(os.path.expanduser(place)) else file.parent
+    name = file.stem if is_one else base.resolve().name
+    location = str(file) if len(files) == 1 else os.path.expanduser(place)
+    return replace(splits, name=name, location=location, notes=(*notes, *splits.notes))
+
+
+def open_tables(
+    roles: dict[Path, str],
+    image: str | None = None,
+    label: str | None = None,
+    *,
+    names: Sequence[str] = (),
+    follow: bool = False,
+) -> DataSplits:
+    """The same of files with the split of each. names: of the classes 0, 1, ... where the files do not say them."""
+    tables: list[_Table] = []
+    notes: list[str] = []
+    for file, role in sorted(roles.items(), key=lambda item: item[1] != "train"):
+        rows = TableRows.read(file, image, label, follow=follow, names=names)
+        if image is None or label is None:
+            notes.append(rows.columns.note(file))
+            image, label = rows.columns.image, rows.columns.label
+        if not rows.is_unlabelled:
+            tables.append(_Table(rows, role))
+        elif role == "train":
+            raise DataError(f"{file} has pictures without label (-1); leave them out to train")
+        else:
+            notes.append(f"{file.name} has pictures without label (-1) and is left out")
+    first = tables[0].rows
+    origin = first.entries.file
+    if foreign := next((each.rows for each in tables if each.rows.named != first.named), None):
+        raise DataError(f"{foreign.entries.file} names other classes than {origin}; write both with the same features")
+    trained = [table.rows.labels[row] for table in tables for row in table.of("train")]
+    if not trained:
+        raise DataError(f"{origin} has no row of the split 'train'; without a column of splits all rows are")
+    classes = classes_of(trained, first.named, origin)
+    sets = {split: _as_set(tables, split, classes, origin.name) for split in _SPLITS}
+    images = sets["train"]
+    assert images is not None
     return DataSplits(
-        # A file called train.csv is named after its folder.
-        name=table.file.resolve().parent.name if split_called(table.file.stem) == "train" else table.file.stem,
+        name=origin.stem,
         classes=classes,
         train=images,
-        val=held_out["val"],
-        test=held_out["test"],
-        location=str(table.file),
-        notes=(*table.notes, *notes_on(table.file, images, classes)),
+        val=sets["val"],
+        test=sets["test"],
+        location=str(origin),
+        notes=(*notes, *_told(tables), *notes_on(origin, images, classes)),
     )
 
 
 def with_val_table(splits: DataSplits, path: str | os.PathLike[str], *, follow: bool = False) -> DataSplits:
     """The same splits with all pictures of another table for validation. Raises as `open_table` and `with_val_list`."""
-    table = _Table.read(path, None, None, follow)
-    labels, _ = table.entries.labels(table.names)
-    table.entries.check_known(labels, splits.classes, splits.name)
-    return replace(splits, val=table.as_set(list(range(len(labels))), labels, splits.classes))
+    place, image, label = split_address(path)
+    read = [TableRows.read(file, image, label, follow=follow, names=()) for file in table_files(place)]
+    tables = [_Table(replace(rows, splits=()), "val") for rows in read]
+    return replace(splits, val=_as_set(tables, "val", splits.classes, splits.name))
 
 
 @dataclass(frozen=True)
 class _Table:
-    """What a table says. splits: of each row, empty without such a column. held: the pictures that it holds itself."""
+    """A table and the split that its rows are of unless a column says it."""
 
-    file: Path
-    entries: Entries
-    splits: list[str]
-    names: tuple[str, ...]  # of the classes 0, 1, ...
-    held: PackedSet | None
-    notes: list[str]
+    rows: TableRows
+    role: str
 
-    @classmethod
-    def read(cls, path: str | os.PathLike[str], image: str | None, label: str | None, follow: bool) -> _Table:
-        file, named_image, named_label = split_address(path)
-        if not os.path.isfile(file):
-            near = near_files(file, TABLE_SUFFIXES)
-            raise DataError(f"no table '{file}'.{near} Give a .csv, .tsv or .parquet of pictures and labels.")
-        rows = Parquet(file) if file.suffix.lower() == ".parquet" else Delimited(file)
-        image, label = image or named_image, label or named_label
-        columns = Columns.pick(file, rows.columns, rows.first, image, label)
-        notes = [] if image and label else [columns.note(file)]
-        held = None
-        if isinstance(rows, Parquet) and rows.holds_pictures(columns.image):
-            members, kept = rows.pictures(columns.image)
-            notes.append(f"the pictures of {file.name} are copied once, to be read one by one, into {kept}")
-            held = PackedSet((members.container,), members.names, members.parts, [0] * len(members.names))
-        entries = _entries(rows, columns, is_held=held is not None)
-        if held is None and not follow:
-            entries.check_inside("open_table")
-        splits, ignored = _splits(rows, columns.split)
-        return cls(file, entries, splits, rows.class_names(columns.label), held, notes + ignored)
-
-    def rows_of(self, split: str) -> list[int]:
-        return [row for row, name in enumerate(self.splits) if name == split]
-
-    def chosen(self, rows: Sequence[int]) -> Entries:
-        return replace(self.entries, items=[self.entries.items[row] for row in rows])
-
-    def as_set(self, rows: list[int], labels: Sequence[str], classes: Sequence[str]) -> FileSet:
-        own = [labels[row] for row in rows]
-        if self.held is None:
-            return self.chosen(rows).as_set(own, classes)
-        images = self.held.subset(rows)
-        images.labels = indices(own, classes)
-        return images
+    def of(self, split: str) -> list[int]:
+        return self.rows.of_split(split, self.role)
 
 
-def _entries(rows: Delimited | Parquet, columns: Columns, *, is_held: bool) -> Entries:
-    """An entry a row. Raises DataError for a cell without text."""
-    wanted = [columns.label] if is_held else [columns.label, columns.image]
-    items = []
-    for number, cells in rows.cells(wanted):
-        for column, cell in zip(wanted, cells, strict=True):
-            if not cell or "\0" in cell:
-                what = "a zero byte" if cell else "empty"
-                place = f"{rows.file}, {rows.unit} {number}, column '{column}'"
-                raise DataError(f"{place}: {what}; fill it in or remove the {rows.unit}")
-        items.append(Entry(number, "" if is_held else cells[1], cells[0]))
-    if not items:
-        raise DataError(f"{rows.file} has no rows below its column names")
-    return Entries(rows.file, items, rows.unit)
+def _as_set(tables: Sequence[_Table], split: str, classes: Sequence[str], title: str) -> FileSet | None:
+    """The pictures of a split of all tables; None where there are none.
+
+    Raises DataError for a label that is no class of `title`, the training pictures, for pictures that are not there,
+    and tables of different kinds.
+    """
+    chosen = [(table.rows, rows) for table in tables if (rows := table.of(split))]
+    if not chosen:
+        return None
+    for table, rows in chosen:
+        table.chosen(rows).check_known([table.labels[row] for row in rows], classes, title)
+    labels = indices([table.labels[row] for table, rows in chosen for row in rows], classes)
+    held = [table.held for table, _ in chosen if table.held is not None]
+    if not held:
+        return FileSet([path for table, rows in chosen for path in table.chosen(rows).paths()], labels)
+    if len(held) < len(chosen):
+        raise DataError(f"{chosen[0][0].entries.file.parent} has tables of paths and tables of pictures; keep one kind")
+    parts = np.concatenate([members.parts[rows] for members, (_, rows) in zip(held, chosen, strict=True)])
+    parts["file"] = np.repeat(np.arange(len(chosen)), [len(rows) for _, rows in chosen])
+    names = [members.names[row] for members, (_, rows) in zip(held, chosen, strict=True) for row in rows]
+    return PackedSet([members.container for members in held], names, parts, labels)
 
 
-def _splits(rows: Delimited | Parquet, column: str | None) -> tuple[list[str], list[str]]:
-    """The split of each row, and what to tell where the column has other things in it and is not used."""
-    if column is None:
-        return [], []
-    found = []
-    for _, (cell,) in rows.cells([column]):
-        split = split_called(cell)
-        if split is None:
-            return [], [f"column '{column}' is ignored: it says '{cell}', and not train, val or test throughout"]
-        found.append(split)
-    return found, []
+def _told(tables: Sequence[_Table]) -> list[str]:
+    """Where pictures were copied to, and the notes of all tables."""
+    copied = {table.rows.entries.file.name: table.rows.kept for table in tables if table.rows.kept is not None}
+    what = next(iter(copied)) if len(copied) == 1 else f"{len(copied)} files"
+    places = [kept if len(copied) == 1 else kept.parent for kept in copied.values()]
+    notes = [f"the pictures of {what} are copied once, to be read one by one, into {place}" for place in places[:1]]
+    return notes + [note for table in tables for note in table.rows.notes]

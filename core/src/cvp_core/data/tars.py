@@ -27,6 +27,7 @@ from ..errors import CvpError, DataError
 from .kept import Sink, keep, kept_path
 from .members import Members, Row
 from .packed import PART, PLAIN, Container
+from .unpacking import tell_unpacked
 
 __all__ = ["index_tar", "plain_tar"]
 
@@ -50,9 +51,10 @@ def plain_tar(path: Path) -> tuple[Path, tuple[str, ...]]:
 
     def write(target: Sink) -> None:
         try:
-            with unpack(path, "rb") as packed:
+            with open(path, "rb") as file, unpack(file, "rb") as packed:
                 for chunk in iter(lambda: packed.read(_CHUNK), b""):
                     target.write(chunk)
+                    tell_unpacked(source.title, file.tell(), source.size)
         except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError) as error:
             raise _damaged(source.title, error) from None
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CardFacts", "DataFacts", "Parent", "facts_of_file", "facts_of_run"]
 
 # How `open_data` ends the location of pictures that took a named data set's place.
-_OWN_PICTURES = ("(from $CVP_DATA)", "(from ./data)")
+_OWN_PICTURES = ("(from $CVP_DATA)", "(from ./data)", "(cvp data add)")
 _DEEPEST = 8
 
 
@@ -102,7 +102,7 @@ def facts_of_run(
         for name, images in sets.items()
         if images is not None
     }
-    is_own = splits.location.endswith(_OWN_PICTURES)
+    is_own = splits.location == config.data or splits.location.endswith(_OWN_PICTURES)
     drawn = f"{100 * config.val_fraction:.3g} % of each class, seed {config.seed}" if plan.has_drawn_split else ""
     environment = describe_environment(plan.device, plan.precision, (plan.claim.plugin.distribution,))
     environment |= {"device": describe_device(plan.device, plan.threads), "threads": str(plan.threads)}

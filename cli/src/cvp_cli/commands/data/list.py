@@ -26,7 +26,7 @@ def command(as_json: bool) -> None:
                 {
                     "name": claim.spec.name,
                     "summary": claim.spec.summary,
-                    "classes": len(claim.spec.classes),
+                    "classes": claim.spec.num_classes,
                     "image_size": claim.spec.image_size,
                     "counts": claim.spec.counts,
                     "synthetic": claim.spec.synthetic,
@@ -42,7 +42,7 @@ def command(as_json: bool) -> None:
     rows = [
         (
             claim.spec.name,
-            str(len(claim.spec.classes) or ""),
+            str(claim.spec.num_classes or ""),
             " + ".join(f"{count:,} {split}" for split, count in claim.spec.counts.items()),
             format_shape(claim.spec.image_size) if claim.spec.image_size else "any",
             ("synthetic: " if claim.spec.synthetic else "") + claim.spec.summary,
