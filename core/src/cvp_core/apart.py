@@ -1,6 +1,6 @@
 """A function in a process of its own: whatever it does, the caller goes on and nothing of it stays.
 
-`python -m cvp_core.apart FOLDER` is the other side of `call_apart`.
+`python -m cvp_core.apart FOLDER PID` is the other side of `call_apart`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import CvpError
 from .plugins import load_target
+from .work import WorkFolder, sweep
 
 __all__ = ["call_apart"]
 
@@ -32,13 +32,13 @@ def call_apart(
     Raises nothing for what happens inside: the answer is then {"error": one line that says why}, with "is_late" for
     a time limit that was reached.
     """
-    with tempfile.TemporaryDirectory(prefix="cvp-", ignore_cleanup_errors=True) as temporary:
-        place = Path(temporary)
+    sweep("cvp-*")
+    with WorkFolder("cvp-") as place:
         (place / "files").mkdir()
         (place / "request.json").write_text(json.dumps({"target": target, "arguments": dict(arguments)}))
         with (place / "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cvp_core.apart", str(place)],
+                [sys.executable, "-P", "-m", "cvp_core.apart", str(place), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -91,7 +91,18 @@ def _end(code: int, log: Path) -> str:
     return f"its process crashed ({name}{hint}){last}"
 
 
-def _main(place: Path) -> None:
+def _end_with(caller: int) -> None:
+    """Linux: a caller that is killed cannot end us, and who compiles for nobody would go on for minutes."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != caller:  # it was killed before
+            os._exit(1)
+
+
+def _main(place: Path, caller: int) -> None:
+    _end_with(caller)
     request = json.loads((place / "request.json").read_text())
     try:
         function = load_target(request["target"], "cvp-core")
@@ -106,7 +117,7 @@ def _main(place: Path) -> None:
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]))
+    _main(Path(sys.argv[1]), int(sys.argv[2]))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # a library that crashes or waits while the interpreter ends has given its answer

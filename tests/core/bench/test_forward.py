@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from fake_plugins import install
 from shortcuts import call_here, stay_here
 
@@ -64,8 +66,8 @@ def apart_if_it_crashes(target: str, arguments: Mapping[str, Any], **limits: Any
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """By backend, all measured in one run where the planted backends are installed."""
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Rows by backend, all measured in one run where the planted backends are installed, and what it warned of."""
     site = tmp_path_factory.mktemp("planted") / "site"
     install(site, "cvp-planted", PLANTED)
     with pytest.MonkeyPatch.context() as patch:
@@ -73,10 +75,24 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         stay_here(patch)
         patch.setattr("cvp_core.compile.trial.call_apart", apart_if_it_crashes)
         registry.rediscover()
-        rows = bench_forward(find_subject("linear"), NAMES, "float32", [2], threads=1, seconds=0.01)
-        yield {row.backend: row.to_json() for row in rows}
+        before = torch.is_warn_always_enabled()
+        torch.set_warn_always(True)  # otherwise once in a process
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            rows = list(bench_forward(find_subject("linear"), NAMES, "float32", [2], threads=1, seconds=0.01))
+        torch.set_warn_always(before)
+        yield {row.backend: row.to_json() for row in rows}, [str(warning.message) for warning in caught]
     sys.modules.pop("cvp_planted", None)
     registry.rediscover()
+
+
+@pytest.fixture
+def rows(measured: tuple[dict[str, Any], list[str]]) -> dict[str, Any]:
+    return measured[0]
+
+
+def test_pictures_are_handed_over_in_memory_that_torch_may_write(measured: tuple[dict[str, Any], list[str]]) -> None:
+    assert not [message for message in measured[1] if "writable" in message]
 
 
 @pytest.mark.parametrize("backend", ["reference", "plain", "plain:quick"])

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from cvp_core import create_model
-from cvp_core.blocks import Dense, NormActConv
-from cvp_core.compile.graph import DenseBuffer, ScaleShift, dense_buffers, fold_norms, pad_groups
+from cvp_core.blocks import Dense, DualPath, NormActConv, pre_activated_basic
+from cvp_core.compile.graph import PathBuffer, ScaleShift, fold_norms, pad_groups, path_buffers
 
 
 def randomised(name: str) -> nn.Module:
@@ -96,22 +96,61 @@ def test_network_in_training_mode_is_refused() -> None:
         fold_norms(Shared())
 
 
-@pytest.mark.parametrize("name, blocks", [("densenet121", 4), ("densenet_40_12", 3)])
+@pytest.mark.parametrize(
+    "name, buffers",
+    [("densenet121", 4), ("densenet_40_12", 3), ("dpn68", 4), ("mixnet105", 4)],  # one a stage
+)
 @pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
 @torch.inference_mode()
-def test_dense_paths_in_one_buffer_give_the_same_logits(name: str, blocks: int, form: torch.memory_format) -> None:
-    net = randomised(name).to(memory_format=form)  # type: ignore[call-overload]
-    buffered = dense_buffers(net)
-    assert sum(isinstance(module, DenseBuffer) for module in buffered.modules()) == blocks
+def test_growing_paths_in_one_buffer_give_the_same_logits(name: str, buffers: int, form: torch.memory_format) -> None:
+    net = fold_norms(randomised(name)).to(memory_format=form)  # type: ignore[call-overload]
+    buffered = path_buffers(net)
+    assert sum(isinstance(module, PathBuffer) for module in buffered.modules()) == buffers
     images = pictures().to(memory_format=form)
     # the norms are multiplied out in another order
     assert difference(net(images), buffered(images)) < 1e-5
 
 
 @torch.inference_mode()
-def test_buffer_concatenates_in_the_order_of_the_paths() -> None:
-    paths = [Dense(nn.Conv2d(3, 2, 1)), Dense(nn.Conv2d(5, 4, 3, padding=1))]
-    torch.testing.assert_close(DenseBuffer(paths)(pictures(8)), nn.Sequential(*paths)(pictures(8)))
+def test_paths_of_different_kinds_share_a_buffer() -> None:
+    paths = [Dense(nn.Conv2d(3, 2, 1)), DualPath(nn.Conv2d(5, 4, 3, padding=1), 1), Dense(nn.Conv2d(8, 1, 1))]
+    x = pictures(8)
+    before = x.clone()
+    torch.testing.assert_close(PathBuffer(paths)(x), nn.Sequential(*paths)(x))
+    assert torch.equal(x, before)
+
+
+@torch.inference_mode()
+def test_a_path_that_projects_its_input_stands_before_the_buffer() -> None:
+    first = DualPath(nn.Conv2d(3, 6, 3, stride=2, padding=1), 4, nn.Conv2d(3, 8, 1, stride=2))
+    net = nn.Sequential(first, DualPath(nn.Conv2d(10, 6, 1), 4), DualPath(nn.Conv2d(12, 6, 1), 4)).eval()
+    buffered = path_buffers(net)
+    assert [type(part) for part in buffered] == [DualPath, PathBuffer]
+    torch.testing.assert_close(buffered(pictures(8)), net(pictures(8)))
+    with pytest.raises(ValueError, match="without a growth"):
+        PathBuffer(list(net))
+
+
+class Halved(Dense):
+    """Another forward than the one that Dense does in place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.branch(x) / 2], dim=1)
+
+
+@torch.inference_mode()
+def test_a_path_whose_forward_is_its_own_stays_out_of_the_buffer() -> None:
+    net = nn.Sequential(Halved(nn.Conv2d(3, 2, 1)), Halved(nn.Conv2d(5, 2, 1))).eval()
+    torch.testing.assert_close(path_buffers(net)(pictures(8)), net(pictures(8)), rtol=0, atol=0)
+
+
+@torch.inference_mode()
+def test_paths_within_a_branch_have_a_buffer_of_their_own() -> None:
+    inner = nn.Sequential(Dense(pre_activated_basic(3, 2)), Dense(pre_activated_basic(5, 2)))
+    net = nn.Sequential(Dense(nn.Sequential(inner, nn.Conv2d(7, 4, 1))), Dense(nn.Conv2d(7, 2, 1))).eval()
+    buffered = path_buffers(net)
+    assert sum(isinstance(module, PathBuffer) for module in buffered.modules()) == 2
+    torch.testing.assert_close(buffered(pictures(8)), net(pictures(8)), rtol=1e-5, atol=1e-5)
 
 
 @torch.inference_mode()

@@ -36,9 +36,11 @@ from cvp_core.compile.job import Job
 folder = Path(sys.argv[1])
 run = load(folder, Job.from_json(json.loads((folder / "job.json").read_text())))
 np.save(folder / "logits.npy", run(np.load(folder / "images.npy")))
-imported = [name for name in ("torch", "openvino.tools.ovc") if name in sys.modules]
+imported = [name for name in ("torch", "openvino.tools.ovc", "openvino.opset8") if name in sys.modules]
 import openvino
-print(json.dumps([imported, callable(openvino.convert_model), hasattr(openvino, "nonsense")]))
+from openvino import opset8
+there = [callable(openvino.convert_model), callable(opset8.relu), callable(openvino.opset1.relu)]
+print(json.dumps([imported, there, hasattr(openvino, "nonsense"), hasattr(openvino, "opset32")]))
 """
 
 
@@ -78,8 +80,8 @@ def test_every_count_works_and_a_fresh_process_predicts_without_torch(
     (tmp_path / "job.json").write_text(json.dumps(job.to_json()))
     command = [sys.executable, "-c", LOAD, str(tmp_path)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    # the converter was left out, and is there once somebody asks for it
-    assert json.loads(printed) == [[], True, False]
+    # the converter and the operators were left out, and are there once somebody asks for them
+    assert json.loads(printed) == [[], [True, True, True], False, False]
     assert compare(eager(model, images), np.load(tmp_path / "logits.npy")).fault("float32") == ""
 
 

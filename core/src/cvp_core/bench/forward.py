@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 
 from ..apart import call_apart
-from ..compile.artifact import WEIGHTS
-from ..compile.auto import PICTURES, Candidate, candidates, find_backend, sample_pictures
+from ..compile.auto import candidates, find_backend
 from ..compile.job import Job
+from ..compile.manifest import WEIGHTS
+from ..compile.sample import PICTURES, sample_pictures
 from ..compile.timing import measure
-from ..compile.trial import Exam, run_trial
+from ..compile.trial import Candidate, Exam, run_trial
 from ..errors import CvpError, MachineError, UnknownNameError
 from ..registry import backends
 from ..subject import Subject
+from ..work import WorkFolder, sweep
 from .row import Row
 
 __all__ = ["REFERENCE", "Prepared", "backend_names", "bench_forward", "prepare", "time_candidate", "time_reference"]
@@ -68,9 +70,10 @@ def bench_forward(
     running each candidate. doing: is entered with a few words around what takes long. A candidate that is missing,
     crashes or hangs is a row with its reason. Raises MachineError if the model itself cannot be run.
     """
-    with tempfile.TemporaryDirectory(prefix="cvp-bench-", ignore_cleanup_errors=True) as name:
+    sweep("cvp-*")
+    with WorkFolder("cvp-bench-") as folder:
         with doing(f"{subject.label}: answers of eager float32"):
-            model = prepare(subject, Path(name), max(batch_sizes), threads, time_limit)
+            model = prepare(subject, folder, max(batch_sizes), threads, time_limit)
         for batch_size in batch_sizes:
             job = Job(subject.input_size, batch_size=batch_size, device=device, threads=threads)
             for backend in names:
@@ -182,7 +185,7 @@ def reference_here(weights: str, pictures: str, job: dict[str, Any], seconds: fl
     if wanted.threads is not None:
         torch.set_num_threads(wanted.threads)
     model = load_model(Path(weights))[0].to(wanted.device)
-    batch = np.ascontiguousarray(np.load(pictures, mmap_mode="r")[: wanted.batch_size])
+    batch = np.ascontiguousarray(np.load(pictures, mmap_mode="c")[: wanted.batch_size])
 
     @torch.inference_mode()
     def run() -> np.ndarray:

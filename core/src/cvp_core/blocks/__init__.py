@@ -9,7 +9,7 @@ from .branches import basic, bottleneck, pre_activated_basic, pre_activated_bott
 from .gates import SqueezeExcite
 from .heads import HiddenHead, HiddenLinear, PoolHead
 from .inverted import inverted_block, inverted_residual
-from .paths import Concat, Dense, DualPath, Residual
+from .paths import Concat, Dense, DualPath, GrowingPath, Residual, channels_of
 from .stochastic import StochasticDepth
 from .units import ConvNormAct, NormActConv
 from .widths import round_channels
@@ -19,6 +19,7 @@ __all__ = [
     "ConvNormAct",
     "Dense",
     "DualPath",
+    "GrowingPath",
     "HiddenHead",
     "HiddenLinear",
     "NormActConv",
@@ -28,6 +29,7 @@ __all__ = [
     "StochasticDepth",
     "basic",
     "bottleneck",
+    "channels_of",
     "inverted_block",
     "inverted_residual",
     "pre_activated_basic",

@@ -7,7 +7,28 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Concat", "Dense", "DualPath", "Residual"]
+__all__ = ["Concat", "Dense", "DualPath", "GrowingPath", "Residual", "channels_of"]
+
+
+class GrowingPath(nn.Module):
+    """A path that leaves its input's channels in their place: it adds to some of them and appends others.
+
+    So a row of such paths can work within one map, each on the channels before it, where `forward` would copy all of
+    them at every path: at inference alone, for the state that a gradient needs is overwritten.
+    """
+
+    def growth(self) -> int | None:
+        """The channels that it appends; None where its input does not stay, as with a projected shortcut."""
+        raise NotImplementedError
+
+    def write(self, whole: Tensor, channels: int) -> None:
+        """`forward` within `whole`, (N, at least channels + growth, H, W), whose first `channels` are x."""
+        raise NotImplementedError
+
+
+def channels_of(branch: nn.Module) -> int:
+    """What a branch gives that ends with a convolution, whatever follows it keeping the channels."""
+    return [module.out_channels for module in branch.modules() if isinstance(module, nn.Conv2d)][-1]
 
 
 class Residual(nn.Module):
@@ -29,7 +50,7 @@ class Residual(nn.Module):
         return y if self.act is None else self.act(y)
 
 
-class Dense(nn.Module):
+class Dense(GrowingPath):
     """[x, branch(x)] along the channels (Huang et al. 2017, eq. 2, arXiv:1608.06993).
 
     Maps (N, C, H, W) to (N, C + k, H, W) with k, the growth rate, the branch's output channels.
@@ -42,8 +63,15 @@ class Dense(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([x, self.branch(x)], dim=1)
 
+    def growth(self) -> int:
+        return channels_of(self.branch)
 
-class DualPath(nn.Module):
+    def write(self, whole: Tensor, channels: int) -> None:
+        y = self.branch(whole[:, :channels])
+        whole[:, channels : channels + y.size(1)] = y
+
+
+class DualPath(GrowingPath):
     """The first `width` channels are added to, the others concatenated (Chen et al. 2017, arXiv:1707.01629, eq. 9).
 
     With r = `width`, s = shortcut(x) or x, and y = branch(x): [s[:r] + y[:r], s[r:], y[r:]] along the channels.
@@ -61,6 +89,14 @@ class DualPath(nn.Module):
         y = self.branch(x)
         added = short[:, : self.width] + y[:, : self.width]
         return torch.cat([added, short[:, self.width :], y[:, self.width :]], dim=1)
+
+    def growth(self) -> int | None:
+        return channels_of(self.branch) - self.width if self.shortcut is None else None
+
+    def write(self, whole: Tensor, channels: int) -> None:
+        y = self.branch(whole[:, :channels])
+        whole[:, : self.width] += y[:, : self.width]
+        whole[:, channels : channels + y.size(1) - self.width] = y[:, self.width :]
 
 
 class Concat(nn.Module):

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from .job import Job, Runner
 
 if TYPE_CHECKING:
-    from .artifact import Manifest, is_artifact, open_artifact, read_manifest
-    from .auto import Candidate, Sample, Trial, candidates, compile_model
+    from .artifact import open_artifact
+    from .auto import candidates, compile_model
+    from .manifest import Manifest, is_artifact, read_manifest
+    from .sample import Sample
+    from .trial import Candidate, Trial
 
 __all__ = [
     "Candidate",
@@ -30,15 +33,15 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Candidate": "auto",
-    "Manifest": "artifact",
-    "Sample": "auto",
-    "Trial": "auto",
+    "Candidate": "trial",
+    "Manifest": "manifest",
+    "Sample": "sample",
+    "Trial": "trial",
     "candidates": "auto",
     "compile_model": "auto",
-    "is_artifact": "artifact",
+    "is_artifact": "manifest",
     "open_artifact": "artifact",
-    "read_manifest": "artifact",
+    "read_manifest": "manifest",
 }
 
 

@@ -2,53 +2,42 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ..catalogue import Claim
-from ..errors import ConfigError, MachineError, NotInstalledError, OutputError
+from ..errors import ConfigError, MachineError, NotInstalledError, OutputError, WeightsError
 from ..machine import cpu_features
 from ..network import ImageClassifier
 from ..registry import backends
 from ..spec import BackendSpec
 from ..weights.format import save_tensors
 from ..weights.header import Header
-from .artifact import (
-    PAYLOAD,
-    WEIGHTS,
-    Manifest,
-    digests,
-    is_artifact,
-    library_versions,
-    missing_modules,
-    missing_to_compile,
-    seal,
-    write_manifest,
-)
+from ..work import WorkFolder, sweep
+from .artifact import missing_modules, missing_to_compile
 from .job import Job
+from .manifest import PAYLOAD, WEIGHTS, Manifest, digests, is_artifact, library_versions, write_manifest
 from .parity import LOSSY
+from .sample import PICTURES, Sample, sample_pictures
+from .signature import seal
 from .trial import COMPARED, Candidate, Exam, Trial, run_trial
 
-__all__ = ["Candidate", "Sample", "Trial", "best", "candidates", "compile_model", "find_backend", "sample_pictures"]
+__all__ = [
+    "PICTURES",
+    "Candidate",
+    "Sample",
+    "Trial",
+    "best",
+    "candidates",
+    "compile_model",
+    "find_backend",
+    "sample_pictures",
+]
 
-PICTURES = 32
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Pictures such as the model will get, float32 (N, channels, height, width), normalised.
-
-    pictures: answers are compared on the first of them. calibration: others, on which a compiler measures what it
-    rounds. labels: int64 (N) of `pictures`, classes by index; None where nobody knows them.
-    """
-
-    pictures: np.ndarray
-    calibration: np.ndarray
-    labels: np.ndarray | None = None
+_REPLACED = "replaced"  # in the work folder, the artifact that was there before
 
 
 def candidates(
@@ -140,7 +129,9 @@ def compile_model(
     precision may cost on the sample. tell: is told each trial when it is done. Raises MachineError where none passes,
     OutputError for a target that cannot be written. An artifact that is there is replaced when the new one is whole.
     """
-    if target.exists() and not is_artifact(target):
+    sweep("cvp-*")
+    sweep(".*", target.parent, _put_back)
+    if target.exists() and not _is_ours(target):
         raise OutputError(f"{target} is there and is no artifact of cvp; give another -o")
     if sample is None:
         made_up = sample_pictures(trying[0].job.input_size)
@@ -150,11 +141,10 @@ def compile_model(
         raise ConfigError("a lossy precision is judged on labelled pictures, within a budget: sample and max_drop")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent)
+        work = WorkFolder(f".{target.name}-", target.parent)
     except OSError as error:
         raise OutputError(f"cannot write to {target.parent}: {error.strerror or error}") from error
-    with work as name:
-        folder = Path(name)
+    with work as folder:
         save_tensors(folder / WEIGHTS, model.state_dict(), header)
         exam = Exam(
             weights=folder / WEIGHTS,
@@ -187,9 +177,23 @@ def compile_model(
         kept.payload.rename(whole / PAYLOAD)
         _finish(whole, header, kept)
         if target.exists():
-            target.rename(folder / "replaced")  # removed with the folder, when the new one is in its place
+            target.rename(folder / _REPLACED)  # removed with the folder, when the new one is in its place
         whole.rename(target)
     return kept, trials
+
+
+def _is_ours(target: Path) -> bool:
+    try:
+        return is_artifact(target)
+    except WeightsError:  # a store of weights
+        return False
+
+
+def _put_back(left: Path) -> None:
+    """An artifact that was taken out of its place by a process that was killed before the new one was in it."""
+    target = left.with_name(left.name[1:].rpartition("-")[0])
+    if (left / _REPLACED).exists() and not target.exists():
+        (left / _REPLACED).rename(target)
 
 
 def _instead(trial: Trial, others: Sequence[Candidate]) -> list[Candidate]:
@@ -206,22 +210,6 @@ def best(trials: Sequence[Trial]) -> Trial:
         faults = "; ".join(f"{trial.candidate.label}: {trial.fault}" for trial in trials)
         raise MachineError(f"no backend gave the right answers. {faults}")
     return max(passed, key=lambda trial: trial.images_per_s)
-
-
-def sample_pictures(size: tuple[int, int, int], count: int = PICTURES) -> np.ndarray:
-    """Smooth colours with grain, float32 (count, channels, height, width), normalised; the same for the same size."""
-    channels, height, width = size
-    random = np.random.default_rng(0)
-    coarse = random.normal(size=(count, channels, 5, 5)).astype(np.float32)
-    rows = np.linspace(0, 3.999, height)
-    columns = np.linspace(0, 3.999, width)
-    r, c = rows.astype(int), columns.astype(int)
-    down, right = (rows - r)[:, None].astype(np.float32), (columns - c)[None, :].astype(np.float32)
-    upper = coarse[:, :, r][:, :, :, c] * (1 - right) + coarse[:, :, r][:, :, :, c + 1] * right
-    lower = coarse[:, :, r + 1][:, :, :, c] * (1 - right) + coarse[:, :, r + 1][:, :, :, c + 1] * right
-    smooth = upper * (1 - down) + lower * down
-    grain = random.normal(scale=0.2, size=(count, channels, height, width)).astype(np.float32)
-    return np.ascontiguousarray(smooth + grain, dtype=np.float32)
 
 
 def _eager(model: ImageClassifier, pictures: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ In pieces nobody waits between two layers, and what a layer writes is still in t
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -54,6 +53,8 @@ def fastest(runners: Mapping[Plan, Runner], job: Job) -> Plan:
     """By the median of some calls, in turns, so that what else the machine does meets all alike."""
     if len(runners) == 1:
         return next(iter(runners))
+    from statistics import median  # which loading needs not
+
     images = np.random.default_rng(0).standard_normal((job.batch_size or 1, *job.input_size), np.float32)
     seconds: dict[Plan, list[float]] = {plan: [] for plan in runners}
     for run in runners.values():
@@ -64,4 +65,4 @@ def fastest(runners: Mapping[Plan, Runner], job: Job) -> Plan:
             began = time.perf_counter()
             run(images)
             seconds[plan].append(time.perf_counter() - began)
-    return min(seconds, key=lambda plan: statistics.median(seconds[plan]))
+    return min(seconds, key=lambda plan: median(seconds[plan]))

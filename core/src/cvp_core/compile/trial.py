@@ -159,7 +159,7 @@ def compile_here(
     claim = backend_of(backend)
     began = time.perf_counter()
     model, _ = load_model(Path(weights))
-    pictures = np.load(calibration, mmap_mode="r")
+    pictures = np.load(calibration, mmap_mode="c")
     load_target(claim.spec.compiler, claim.plugin.label)(model, Job.from_json(job), Path(payload), pictures)
     return {"seconds": time.perf_counter() - began}
 
@@ -175,7 +175,7 @@ def run_here(
     asked = Job.from_json(job)
     began = time.perf_counter()
     run = load_payload(backend_of(backend), Path(payload), asked)
-    images = np.load(pictures, mmap_mode="r")[:count]
+    images = np.load(pictures, mmap_mode="c")[:count]  # torch warns of memory that may not be written
     batch = np.ascontiguousarray(images[np.arange(asked.batch_size or 1) % len(images)])
     run(batch)
     loaded = time.perf_counter() - began

@@ -14,14 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from cvp_core import ImageClassifier
-from cvp_core.blocks import ConvNormAct, NormActConv, PoolHead, pre_activated_bottleneck
+from cvp_core.blocks import (
+    ConvNormAct,
+    GrowingPath,
+    NormActConv,
+    PoolHead,
+    channels_of,
+    pre_activated_bottleneck,
+)
 
 __all__ = ["MixedLink", "build"]
 
 EXPANSION = 4  # of the 1x1 convolution, in growth rates
 
 
-class MixedLink(nn.Module):
+class MixedLink(GrowingPath):
     """[x with inner(x) added to its last k1 channels, outer(x)] along the channels.
 
     Maps (N, C, H, W) to (N, C + k2, H, W) where `inner` gives k1 <= C channels and `outer` k2.
@@ -38,6 +45,15 @@ class MixedLink(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         added = x[:, self.untouched :] + self.inner(x)
         return torch.cat([x[:, : self.untouched], added, self.outer(x)], dim=1)
+
+    def growth(self) -> int:
+        return channels_of(self.outer)
+
+    def write(self, whole: Tensor, channels: int) -> None:
+        x = whole[:, :channels]
+        added, appended = self.inner(x), self.outer(x)
+        whole[:, self.untouched : channels] += added
+        whole[:, channels : channels + appended.size(1)] = appended
 
 
 def build(

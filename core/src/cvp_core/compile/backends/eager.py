@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from ..graph import dense_buffers
+from ..graph import path_buffers
 from ..job import Job, Runner
 from ..torch_runner import load_ready, ready, to_runner
 
@@ -21,7 +21,7 @@ def compile(model: nn.Module, job: Job, folder: Path, pictures: np.ndarray) -> N
 
 def load(folder: Path, job: Job) -> Runner:
     """Takes any count of pictures. Raises WeightsError for damaged weights, ConfigError as `compile`."""
-    net = load_ready(folder, job)
-    if job.precision == "float32" and job.device == "cpu":  # measured: densenet121 gains there, in bfloat16 it loses
-        net = dense_buffers(net)
+    net: nn.Module = load_ready(folder, job)
+    if job.precision == "float32" and job.device == "cpu":  # where it pays: see PathBuffer
+        net = path_buffers(net)
     return to_runner(net, job)

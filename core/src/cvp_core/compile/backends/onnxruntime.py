@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -64,6 +63,8 @@ def _runner(folder: Path, plan: Plan, job: Job) -> Runner:
 
     if plan.is_whole(job):
         return run
+    from concurrent.futures import ThreadPoolExecutor
+
     streams = ThreadPoolExecutor(plan.streams)  # a session takes calls of several threads at a time
 
     def run_pieces(images: np.ndarray) -> np.ndarray:

@@ -7,11 +7,11 @@ its own (a stream), which wait for nobody between two layers. Loading and predic
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,8 @@ __all__ = ["compile", "load"]
 _MODEL, _WEIGHTS, _BLOB, _PLAN = "model.xml", "model.bin", "model.blob", "plan.json"
 _ONNX = "model.onnx"  # while it compiles
 _PRECISIONS = ("float32", "bfloat16", "int8")
+_CONVERTER = "openvino.tools.ovc"
+_OPERATORS = tuple(f"opset{number}" for number in range(1, 33))  # by release; running a network takes none of them
 
 
 def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray) -> None:
@@ -91,6 +93,8 @@ def _converted(core: Any, model: ImageClassifier, job: Job, folder: Path) -> Any
 def _quantised(network: Any, pictures: np.ndarray) -> Any:
     """Post-training quantisation: weights by channel, activations by layer, means corrected."""
     os.environ.setdefault("NNCF_CI", "1")  # otherwise NNCF reports its use to its makers
+    import logging
+
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
@@ -154,30 +158,41 @@ def _made_for(openvino: ModuleType, core: Any) -> list[str]:
 
 
 def _runtime() -> ModuleType:
-    """The module openvino. Its converter, more than half of the time of importing it, waits until it is asked for."""
+    """The module openvino. What builds and converts networks waits until it is asked for: importing that takes longer
+    than all else of it.
+    """
     if "openvino" not in sys.modules:
-        with _without("openvino.tools.ovc"):
+        try:
+            with _stood_in_for():
+                import openvino
+        except ImportError:  # a release whose own __init__ needs more of them
             import openvino
-        openvino.__getattr__ = _late_converter
+        for name in _OPERATORS:
+            vars(openvino).pop(name, None)
+        openvino.__getattr__ = _late
     import openvino
 
     return openvino
 
 
 @contextmanager
-def _without(module: str) -> Iterator[None]:
-    """Importing `module` raises ImportError, which openvino's own __init__ expects of an installation without it."""
-    sys.modules[module] = None  # type: ignore[assignment]
+def _stood_in_for() -> Iterator[None]:
+    """Importing openvino imports neither its converter, which its __init__ can do without, nor its operators."""
+    absent = {f"openvino.{name}": ModuleType(name) for name in _OPERATORS}
+    sys.modules.update(absent)
+    sys.modules[_CONVERTER] = None  # type: ignore[assignment]
     try:
         yield
     finally:
-        del sys.modules[module]
+        for module in (*absent, _CONVERTER):
+            del sys.modules[module]
 
 
-def _late_converter(name: str) -> Any:
-    """`openvino.convert_model` for whoever else uses openvino in this process."""
+def _late(name: str) -> Any:
+    """`openvino.convert_model` and the operators for whoever else uses openvino in this process."""
     if name == "convert_model":
-        from openvino.tools.ovc import convert_model
-
-        return convert_model
+        return import_module(_CONVERTER).convert_model
+    if name in _OPERATORS:
+        with suppress(ModuleNotFoundError):
+            return import_module(f"openvino.{name}")
     raise AttributeError(f"module 'openvino' has no attribute {name!r}")
