@@ -108,7 +108,7 @@ def test_an_artifact_cannot_be_looked_into_but_its_weights_can(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "net.cvp").mkdir()
-    (folder / "net.cvp" / "manifest.json").write_text("{}")
+    (folder / "net.cvp" / "manifest.json").write_text('{"backend": "eager", "job": {}, "files": {}}')
     (folder / "net.cvp" / "weights.safetensors").write_bytes((folder / "weights" / "net.safetensors").read_bytes())
     assert "cvp explain net.cvp/weights.safetensors" in failure(capsys, "net.cvp", "a.png")
     assert main(["explain", "net.cvp/weights.safetensors", "a.png"]) == 0

@@ -24,7 +24,7 @@ def test_table_shows_each_model_with_its_facts(capsys: pytest.CaptureFixture[str
     assert "2.83 G" in first
     assert "3x224x224" in first
     assert first.endswith("cvp-densenet 0.1.0")
-    assert last == "9 models in 1 family (* the family's default: `densenet` means densenet121)"
+    assert last == "10 models in 1 family (* the family's default: `densenet` means densenet121)"
     assert max(map(len, out.splitlines())) <= 100
 
 
@@ -41,7 +41,7 @@ def test_family_name_stands_for_all_its_models(capsys: pytest.CaptureFixture[str
     _, by_pattern, _ = run(capsys, "densenet", "--json")
     _, by_option, _ = run(capsys, "--family", "densenet", "--json")
     assert by_pattern == by_option
-    assert len(json.loads(by_option)) == 9
+    assert len(json.loads(by_option)) == 10
 
 
 @pytest.mark.parametrize("option, key", [("params", "parameters"), ("macs", "macs")])
@@ -79,5 +79,5 @@ def test_no_match_is_an_empty_list_for_a_script(capsys: pytest.CaptureFixture[st
 
 
 def test_qualified_names_and_capitals_match_too(capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(json.loads(run(capsys, "cvp-densenet/*", "--json")[1])) == 9
+    assert len(json.loads(run(capsys, "cvp-densenet/*", "--json")[1])) == 10
     assert len(json.loads(run(capsys, "DenseNet121", "--json")[1])) == 1

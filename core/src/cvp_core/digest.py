@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-__all__ = ["file_digest"]
+__all__ = ["file_digest", "other_digest"]
 
 
 def file_digest(path: Path, like: str = "") -> str:
@@ -19,3 +19,10 @@ def file_digest(path: Path, like: str = "") -> str:
     kind = {32: "md5", 40: "sha1"}.get(len(like), "sha256")
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
+
+
+def other_digest(path: Path, published: str | None) -> str:
+    """The file's hash if it is another than the published one, or none that begins with it; else ""."""
+    if published is None or (actual := file_digest(path, published)).startswith(published.lower()):
+        return ""
+    return actual

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
-import re
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import BinaryIO
 
-from .digest import file_digest
+from .digest import other_digest
 from .errors import DataError, MachineError, OutputError
 from .places import user_cache
 
@@ -25,13 +20,6 @@ Progress = Callable[[str, int, int | None], None]
 OFFLINE = "CVP_OFFLINE"  # set to anything, nothing is downloaded
 
 _watcher: ContextVar[Progress | None] = ContextVar("watcher", default=None)
-
-_CHUNK = 1 << 18
-_TIMEOUT_S = 30.0
-
-
-class _MirrorError(Exception):
-    """One mirror did not deliver; the message is the reason."""
 
 
 def cache_folder(name: str) -> Path:
@@ -66,6 +54,8 @@ def fetch(urls: Sequence[str], digest: str | None, target: Path) -> Path:
         raise MachineError(
             f"{target.name} is not here, and ${OFFLINE} forbids to download it; put {urls[-1]} there by hand: {target}"
         )
+    from .transfer import MirrorError, forget, receive_verified  # whoever downloads nothing needs no HTTP
+
     part = target.with_name(target.name + ".part")
     reasons = []
     try:
@@ -75,12 +65,12 @@ def fetch(urls: Sequence[str], digest: str | None, target: Path) -> Path:
                 return _checked(target, digest)
             for url in local if os.environ.get(OFFLINE) else urls:
                 try:
-                    _receive_verified(url, part, digest)
-                except _MirrorError as failure:
+                    receive_verified(url, part, digest, _watcher.get())
+                except MirrorError as failure:
                     reasons.append(f"{url}: {failure}")
                     continue
                 os.replace(part, target)
-                _tag_of(part).unlink(missing_ok=True)
+                forget(part)
                 return target
     except OSError as error:
         reason = error.strerror or error
@@ -90,123 +80,12 @@ def fetch(urls: Sequence[str], digest: str | None, target: Path) -> Path:
     )
 
 
-def _wrong(path: Path, digest: str | None) -> str:
-    """The file's hash if it is another than the published one, else ""."""
-    if digest is None or (actual := file_digest(path, digest)).startswith(digest.lower()):
-        return ""
-    return actual
-
-
 def _checked(target: Path, digest: str | None) -> Path:
-    if actual := _wrong(target, digest):
+    if actual := other_digest(target, digest):
         raise DataError(
             f"'{target}' is not the published file (hash {actual}, expected {digest}); delete it to download it again"
         )
     return target
-
-
-def _receive_verified(url: str, part: Path, digest: str | None) -> None:
-    """`part`, complete and right. A continued file that turns out wrong is fetched anew, once."""
-    tag = _tag_of(part)
-    if digest is None and _tagged(tag, url) is None:  # nothing would notice that the beginning is another file's
-        part.unlink(missing_ok=True)
-    continued = part.exists() and part.stat().st_size > 0
-    for attempt in range(2):
-        _receive(url, part, tag if digest is None else None)
-        actual = _wrong(part, digest)
-        if not actual:
-            return
-        part.unlink()
-        if attempt == 1 or not continued:
-            raise _MirrorError(f"the file is not the published one (hash {actual}, expected {digest})")
-
-
-def _tag_of(part: Path) -> Path:
-    """Beside what was received: from which address, and how the server told that state of the file from others."""
-    return part.with_name(f"{part.name}.tag")
-
-
-def _tagged(tag: Path, url: str) -> str | None:
-    """What stands there for `url`, to be sent as If-Range (RFC 9110, section 13.1.5)."""
-    try:
-        address, _, state = tag.read_text("utf-8").partition("\n")
-    except (OSError, ValueError):
-        return None
-    return state if address == url and state else None
-
-
-def _receive(url: str, part: Path, tag: Path | None) -> None:
-    """Append to `part` until the server says it is whole. Raises _MirrorError, keeping what has arrived.
-
-    tag: where the file's state is kept if no hash will tell whether the parts are of one file.
-    """
-    offset = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": "cvp", "Accept-Encoding": "identity"}
-    if offset:
-        headers["Range"] = f"bytes={offset}-"
-        if tag is not None:
-            headers["If-Range"] = _tagged(tag, url) or "*"
-    try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == 416 and offset:  # nothing is left to send; the hash decides whether it is right
-            return
-        raise _MirrorError(f"the server answers {error.code} {error.reason}") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _MirrorError(_network_reason(error)) from None
-    with response:
-        if response.status != 206 or not (response.headers.get("Content-Range") or "").startswith(f"bytes {offset}-"):
-            offset = 0  # the server sends the whole file
-        if tag is not None and not offset:
-            etag = response.headers.get("ETag") or ""
-            state = etag if etag.startswith('"') else response.headers.get("Last-Modified") or ""  # no weak ones
-            tag.write_text(f"{url}\n{state}", "utf-8")
-        total = _total(response, offset)
-        with part.open("ab" if offset else "wb") as file:
-            received = _copy(response, file, offset, total, part.name.removesuffix(".part"))
-            file.flush()
-            os.fsync(file.fileno())
-    if total is not None and received < total:
-        raise _MirrorError(f"the connection ended after {received} of {total} bytes; run it again to continue")
-
-
-def _copy(
-    response: http.client.HTTPResponse,
-    file: BinaryIO,
-    offset: int,
-    total: int | None,
-    name: str,
-) -> int:
-    received = offset
-    progress = _watcher.get()
-    while True:
-        if progress is not None:
-            progress(name, received, total)
-        try:
-            chunk = response.read(_CHUNK)
-        except http.client.IncompleteRead as error:
-            chunk = error.partial
-        except (OSError, http.client.HTTPException) as error:
-            raise _MirrorError(f"{_network_reason(error)} after {received} bytes; run it again to continue") from None
-        if not chunk:
-            return received
-        file.write(chunk)
-        received += len(chunk)
-
-
-def _total(response: http.client.HTTPResponse, offset: int) -> int | None:
-    if offset and (found := re.search(r"/(\d+)$", response.headers.get("Content-Range") or "")):
-        return int(found[1])
-    length = response.headers.get("Content-Length") or ""
-    return offset + int(length) if length.isdigit() else None
-
-
-def _network_reason(error: Exception) -> str:
-    reason = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(reason, TimeoutError):
-        return f"no answer within {_TIMEOUT_S:.0f} s"
-    return " ".join(str(getattr(reason, "strerror", None) or reason).split()) or type(reason).__name__
 
 
 @contextlib.contextmanager

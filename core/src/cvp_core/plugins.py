@@ -109,7 +109,7 @@ def plugins_of(distribution: str) -> tuple[Plugin, ...]:
     """The plugins of one distribution, the broken ones with their `error`; no other is loaded for it."""
     if has_discovered():
         return tuple(plugin for plugin in discover() if plugin.distribution == distribution)
-    return tuple(_loaded(found for found in plugin_distributions() if found[0] == distribution))
+    return tuple(_loaded(found for found in plugin_distributions(distribution) if found[0] == distribution))
 
 
 def has_discovered() -> bool:
@@ -129,14 +129,15 @@ def load_target(target: str, owner: str) -> Any:
         raise PluginError(f"{owner}: cannot load {target}: {_one_line(error)}") from error
 
 
-def plugin_distributions() -> Iterable[tuple[str, str, Distribution]]:
+def plugin_distributions(only: str | None = None) -> Iterable[tuple[str, str, Distribution]]:
     """(name, version, distribution) of all that declare an entry point of our group; none is imported.
 
+    only: the name of the one that is looked for; None for all.
     importlib.metadata.entry_points() parses the metadata of everything that is installed, and stops at the
     first damaged file of any package; here only what names our group is read.
     """
     seen = set()
-    for distribution in distributions():
+    for distribution in distributions(name=only):
         try:
             text = distribution.read_text("entry_points.txt") or ""
         except (OSError, UnicodeError):

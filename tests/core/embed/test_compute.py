@@ -129,6 +129,6 @@ def test_a_network_says_which_file_it_is_from(checkpoint: Path, tmp_path: Path) 
 
 def test_an_artifact_is_refused_with_the_weights_to_give_instead(tmp_path: Path) -> None:
     (tmp_path / "net.cvp").mkdir()
-    (tmp_path / "net.cvp" / "manifest.json").write_text("{}")
+    (tmp_path / "net.cvp" / "manifest.json").write_text('{"backend": "eager", "job": {}, "files": {}}')
     with pytest.raises(WeightsError, match=r"net\.cvp/weights\.safetensors"):
         open_embedder(tmp_path / "net.cvp")
