@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from cvp_core.apart import call_apart
 
-BATCH, CLASSES, SIZE, EPOCHS = 32, 4, 224, 3
+BATCH, CLASSES, SIZE, EPOCHS = 32, 4, 224, 6
 SHAPE = (500, 375)
 
 
