@@ -51,6 +51,16 @@ def test_the_picture_is_pillows_bit_for_bit(options: dict) -> None:
     assert np.array_equal(found, np.asarray(Image.open(io.BytesIO(content))))
 
 
+def test_where_simplejpeg_has_no_wheel_pillow_gives_the_same_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(saved(picture(), quality=90))
+    pictures = Pictures(FileSet([tmp_path / "a.jpg"], [0]), Preprocess((240, 240), 240), crop_side=1.0)
+    found = pictures.whole(0)
+    monkeypatch.setattr("cvp_core.data.jpeg.simplejpeg", None)
+    assert np.array_equal(pictures.whole(0), found)
+
+
 def test_grey_comes_as_grey_and_as_colour_and_colour_as_grey() -> None:
     grey, colour = saved(picture().convert("L"), quality=95), saved(picture(), quality=95)
     expected = np.asarray(Image.open(io.BytesIO(grey)))

@@ -98,7 +98,7 @@ SPECS: tuple[RecipeSpec, ...] = (
         "the same by a DenseNet-BC of a sixtieth of the size at their own 28 pixels",
         f"net: arXiv:1608.06993; schedule: {ONE_CYCLE}",
         FASHION,
-        model="densenet_bc_40_12", learning_rate=4e-3,
+        model="densenet_bc_40_12", epochs=5, learning_rate=4e-3,
     ),
     _recipe(
         "cifar10-lenet",
