@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cvp_core.data import index
+
 
 @pytest.fixture(autouse=True)
 def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,8 +25,23 @@ def pictures() -> Callable[..., Path]:
     def write(folder: Path, **counts: int) -> Path:
         for shade, (name, count) in enumerate(counts.items()):
             (folder / name).mkdir(parents=True, exist_ok=True)
-            for index in range(count):
-                Image.new("RGB", (8, 6), (40 * shade, index, 0)).save(folder / name / f"{index}.png")
+            for number in range(count):
+                Image.new("RGB", (8, 6), (40 * shade, number, 0)).save(folder / name / f"{number}.png")
         return folder
 
     return write
+
+
+@pytest.fixture
+def indices_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kept from one picture on, where usually thousands are worth it."""
+    monkeypatch.setattr(index, "_WORTH", 1)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the folders that were read from the disk, in their order."""
+    found: list[str] = []
+    read = index.read_folder
+    monkeypatch.setattr(index, "read_folder", lambda folder: (found.append(Path(folder).name), read(folder))[1])
+    return found

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from archives import tarred, zipped
 from fake_hub import Hub, serving
 from PIL import Image
 
@@ -28,24 +27,6 @@ def picture(shade: int) -> bytes:
 PICTURES = {f"pets/{name}/{number}.png": picture(10 * number) for name in ("cat", "dog") for number in (1, 2)}
 
 
-def zipped() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in PICTURES.items():
-            archive.writestr(name, content)
-    return file.getvalue()
-
-
-def tarred(mode: str) -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode) as archive:
-        for name, content in PICTURES.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return file.getvalue()
-
-
 def table() -> bytes:
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
@@ -57,10 +38,10 @@ def table() -> bytes:
 
 
 FILES = {
-    "pets.zip": zipped,
-    "pets.tar": lambda: tarred("w:"),
-    "pets.tar.gz": lambda: tarred("w:gz"),
-    "pets.TGZ": lambda: tarred("w:gz"),
+    "pets.zip": lambda: zipped(PICTURES),
+    "pets.tar": lambda: tarred(PICTURES, "w:"),
+    "pets.tar.gz": lambda: tarred(PICTURES, "w:gz"),
+    "pets.TGZ": lambda: tarred(PICTURES, "w:gz"),
     "pets.parquet": table,
 }
 
@@ -89,7 +70,7 @@ def test_a_file_at_an_address_is_read_as_one_here_and_asked_for_once(
 
 
 def test_a_download_that_broke_off_is_continued(server: Hub) -> None:
-    server.files["/pets.zip"] = zipped()
+    server.files["/pets.zip"] = zipped(PICTURES)
     server.cuts["/pets.zip"] = 300
     with pytest.raises(MachineError, match="ended after 300 of"):
         open_data(f"{server.url}/pets.zip")
@@ -100,7 +81,7 @@ def test_a_download_that_broke_off_is_continued(server: Hub) -> None:
 def test_offline_is_refused_with_a_line_that_says_where_to_put_it(
     server: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.files["/pets.zip"] = zipped()
+    server.files["/pets.zip"] = zipped(PICTURES)
     monkeypatch.setenv(OFFLINE, "1")
     with pytest.raises(MachineError, match=r"pets\.zip is not here, and \$CVP_OFFLINE forbids .* by hand: .*pets\.zip"):
         open_data(f"{server.url}/pets.zip")
@@ -118,7 +99,7 @@ def test_several_tables_at_addresses_are_one(server: Hub) -> None:
 
 
 def test_a_name_for_an_address_of_a_compressed_tar_is_downloaded_at_once(server: Hub) -> None:
-    server.files["/pets.tar.gz"] = tarred("w:gz")
+    server.files["/pets.tar.gz"] = tarred(PICTURES, "w:gz")
     register("pets-2", f"{server.url}/pets.tar.gz")
     assert open_data("pets-2").classes == ("cat", "dog")
     assert server.delivered == ["/pets.tar.gz"]
@@ -147,7 +128,7 @@ def test_odd_addresses_are_one_line(address: str) -> None:
 
 
 def test_nothing_is_downloaded_below_another_name_than_the_files(server: Hub, tmp_path: Path) -> None:
-    server.files["/a%2F..%2F..%2Fpets.zip"] = zipped()
+    server.files["/a%2F..%2F..%2Fpets.zip"] = zipped(PICTURES)
     assert len(open_data(f"{server.url}/a%2F..%2F..%2Fpets.zip").train) == 4
     (file,) = tmp_path.rglob("*pets.zip")
     assert file.name == "a_.._.._pets.zip"

@@ -16,19 +16,7 @@ from cvp_core.places import user_cache
 
 YESTERDAY = 1_700_000_000
 
-
-@pytest.fixture(autouse=True)
-def _worth_from_one_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "_WORTH", 1)
-
-
-@pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the folders that were read from the disk, in their order."""
-    found: list[str] = []
-    read = index.read_folder
-    monkeypatch.setattr(index, "read_folder", lambda folder: (found.append(Path(folder).name), read(folder))[1])
-    return found
+pytestmark = pytest.mark.usefixtures("indices_of_any_size")
 
 
 def make(root: Path, **counts: int) -> Path:

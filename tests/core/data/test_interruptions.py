@@ -8,13 +8,12 @@ import json
 import signal
 import subprocess
 import sys
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from archives import tarred, zipped
 from fake_hub import Hub, serving
 from PIL import Image
 
@@ -87,24 +86,6 @@ def picture(seed: int) -> bytes:
 PICTURES = {f"{name}/{number}.png": picture(number) for number, name in enumerate(["cat", "dog"] * 4)}
 
 
-def zipped() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in PICTURES.items():
-            archive.writestr(name, content)
-    return file.getvalue()
-
-
-def tarred() -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as archive:
-        for name, content in PICTURES.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return file.getvalue()
-
-
 def tree(folder: Path) -> dict[str, bytes]:
     """All but what a killed process called .NAME.tmp, which nobody reads."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".tmp")
@@ -121,7 +102,7 @@ CHUNK = 1 << 18  # bytes that a download takes at a time
 
 
 def test_a_killed_pull_goes_on_where_it_ended(server: Hub) -> None:
-    content = zipped()
+    content = zipped(PICTURES)
     assert len(content) > 2 * CHUNK
     points: list[Point] = [(what, 1) for what in ("fsync", "fsync after", "replace", "replace after")]
     points += [("bytes", 0), ("bytes", CHUNK), ("bytes", 2 * CHUNK)]
@@ -147,7 +128,7 @@ def test_a_killed_unpacking_is_begun_again_and_its_half_is_never_read(tmp_path: 
     points: list[Point] = [("unpacking", 1), ("unpacking", 3), ("fsync", 1), ("replace", 1)]
     files = {tmp_path / f"pets-{number}.tar.gz": point for number, point in enumerate(points)}
     for file in files:
-        file.write_bytes(tarred())
+        file.write_bytes(tarred(PICTURES))
     killed(*((point, ["data", "pull", file]) for file, point in files.items()))
     assert not list((tmp_path / "cache").rglob("*.tar"))
     for file in files:
