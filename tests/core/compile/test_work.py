@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cvp_core.apart import call_apart
 from cvp_core.compile import Trial, is_artifact
 from cvp_core.work import WorkFolder, sweep
 
@@ -130,6 +131,7 @@ def test_the_next_compilation_clears_away_what_a_killed_one_left(
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     compile_linear(target, "right")
     assert [path.name for path in target.parent.iterdir()] == ["linear.cvp"]
+    call_apart("platform:node", {}, time_limit=100)  # as a trial that has a process of its own
     assert not list(scratch.iterdir())
 
 

@@ -21,7 +21,7 @@ from ..compile.trial import Candidate, Exam, run_trial
 from ..errors import CvpError, MachineError, UnknownNameError
 from ..registry import backends
 from ..subject import Subject
-from ..work import WorkFolder, sweep
+from ..work import WorkFolder
 from .row import Row
 
 __all__ = ["REFERENCE", "Prepared", "backend_names", "bench_forward", "prepare", "time_candidate", "time_reference"]
@@ -70,7 +70,6 @@ def bench_forward(
     running each candidate. doing: is entered with a few words around what takes long. A candidate that is missing,
     crashes or hangs is a row with its reason. Raises MachineError if the model itself cannot be run.
     """
-    sweep("cvp-*")
     with WorkFolder("cvp-bench-") as folder:
         with doing(f"{subject.label}: answers of eager float32"):
             model = prepare(subject, folder, max(batch_sizes), threads, time_limit)

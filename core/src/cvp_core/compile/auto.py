@@ -129,7 +129,6 @@ def compile_model(
     precision may cost on the sample. tell: is told each trial when it is done. Raises MachineError where none passes,
     OutputError for a target that cannot be written. An artifact that is there is replaced when the new one is whole.
     """
-    sweep("cvp-*")
     sweep(".*", target.parent, _put_back)
     if target.exists() and not _is_ours(target):
         raise OutputError(f"{target} is there and is no artifact of cvp; give another -o")
