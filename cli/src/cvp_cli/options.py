@@ -17,6 +17,7 @@ __all__ = [
     "Quantity",
     "artifact_options",
     "batch_size_option",
+    "data_argument",
     "data_option",
     "device_option",
     "image_size_option",
@@ -77,27 +78,45 @@ image_size_option = click.option(
 
 
 def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--data, with the columns of a table, which become a part of it: whoever opens it later finds them there."""
-
-    @wraps(command)
-    def with_columns(data: str | None, image_column: str | None, label_column: str | None, **given: Any) -> Any:
-        if image_column is not None or label_column is not None:
-            from cvp_core.data.columns import table_address
-
-            if data is None:
-                raise click.UsageError("--image-column and --label-column say how to read --data, which is missing")
-            data = table_address(data, image_column, label_column)
-        return command(data=data, **given)
-
-    image = click.option("--image-column", metavar="NAME", help="Of a table: where the pictures are.")
-    label = click.option("--label-column", metavar="NAME", help="Of a table: what they show.")
+    """--data and how to read it, which becomes a part of it: whoever opens it later finds it there."""
     data = click.option(
         "--data",
         metavar="DATA",
         help="A folder of class folders, a .zip or .tar of one, here or at https://..., a list file, a .csv, .tsv or "
         ".parquet, several as 'train-*.parquet', WebDataset shards, hf://OWNER/NAME, or a name (`cvp data list`).",
     )
-    return data(image(label(with_columns)))
+    return data(_reading_options(command, "data"))
+
+
+def data_argument(name: str = "data", metavar: str = "DATA") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The same as an argument."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        return click.argument(name, metavar=metavar)(_reading_options(command, name))
+
+    return decorate
+
+
+def _reading_options(command: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @wraps(command)
+    def told(image_column: str | None, label_column: str | None, follow: bool, **given: Any) -> Any:
+        columns = {"--image-column": image_column, "--label-column": label_column}
+        asked = [option for option, column in columns.items() if column is not None] + ["--follow"] * follow
+        if asked:
+            from cvp_core.data.address import Address, with_reading
+
+            if given[name] is None:
+                raise click.UsageError(f"{' and '.join(asked)} is how to read --data, which is missing")
+            given[name] = with_reading(given[name], image_column, label_column)
+            files = [key for key in (name, "val_data") if given.get(key) and Address.parse(given[key]).names_pictures]
+            for key in (files or [name]) if follow else []:
+                given[key] = with_reading(given[key], follow=True)
+        return command(**given)
+
+    image = click.option("--image-column", metavar="NAME", help="Of a table: where the pictures are.")
+    label = click.option("--label-column", metavar="NAME", help="Of a table: what they show.")
+    follow = click.option("--follow", is_flag=True, help="Of a list or a table: paths may lead out of its folder.")
+    return image(label(follow(told)))
 
 
 def artifact_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from cvp_core.data import DataSplits, open_data
-from cvp_core.data.columns import table_address
+from cvp_core.data.address import with_reading
 from cvp_core.data.file_splits import by_split
 from cvp_core.errors import ConfigError, DataError
 
@@ -99,7 +99,7 @@ def test_columns_are_named_for_all_of_them(pets: Path) -> None:
     for file in pets.iterdir():
         count = parquet.read_table(file).num_rows
         write(file, ["x"] * count, kind=["ant", "bee", "ant"][:count])
-    assert open_data(table_address(str(pets), None, "kind")).classes == ("ant", "bee")
+    assert open_data(with_reading(str(pets), None, "kind")).classes == ("ant", "bee")
     assert open_data(f"{pets}/*.parquet?label=kind").classes == ("ant", "bee")
     write(pets / "train-00001-of-00002.parquet", ["x"])
     assert "train-00001-of-00002.parquet has no column 'kind'" in failure(f"{pets}?label=kind")
@@ -107,7 +107,7 @@ def test_columns_are_named_for_all_of_them(pets: Path) -> None:
 
 def test_columns_of_what_is_no_table_are_refused(tmp_path: Path, pictures: Any) -> None:
     folder = pictures(tmp_path / "d", cat=2, dog=2)
-    assert "--label-column is for tables" in failure(table_address(str(folder), None, "kind"))
+    assert "--label-column is for tables" in failure(with_reading(str(folder), None, "kind"))
 
 
 def test_tables_of_paths_are_joined_too(tmp_path: Path, pictures: Any) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cvp_core.data import open_data
-from cvp_core.data.columns import table_address
+from cvp_core.data.address import with_reading
 from cvp_core.data.tables import open_table
 from cvp_core.errors import ConfigError, DataError, NotInstalledError
 
@@ -59,7 +59,7 @@ def test_columns_that_are_named_are_taken_without_a_word(pets):
     splits = open_table(path, image_column="where", label_column="kind")
     assert (splits.classes, len(splits.train)) == (("cat", "dog"), 3)
     assert splits.notes == (f"{path} has a single picture of 'dog'",)
-    assert open_data(table_address(str(path), "where", "kind")).train.labels.tolist() == [0, 0, 1]
+    assert open_data(with_reading(str(path), "where", "kind")).train.labels.tolist() == [0, 0, 1]
 
 
 def test_a_column_that_is_not_there_is_told_with_those_that_are(pets):
@@ -75,15 +75,15 @@ def test_a_column_that_is_not_there_is_told_with_those_that_are(pets):
 def test_a_table_and_its_columns_are_one_text_wherever_data_is_given(pets, monkeypatch):
     write(pets, "image,label,a & b,鸟\nx,y,cat/0.png,cat\nx,y,dog/0.png,dog\n")
     monkeypatch.chdir(pets)
-    address = table_address("pets.csv", "a & b", "鸟")
+    address = with_reading("pets.csv", "a & b", "鸟")
     assert address.startswith("pets.csv?image=a+%26+b&label=")
     for given_as in (address, Path(address), f"./{address}", f"{pets}/{address}"):
         assert names(open_data(given_as).train) == ["0.png", "0.png"]
-    assert table_address(table_address("pets.csv", "a", None), None, "b") == "pets.csv?image=a&label=b"
-    assert table_address("pets.csv", None, None) == "pets.csv"
+    assert with_reading(with_reading("pets.csv", "a", None), None, "b") == "pets.csv?image=a&label=b"
+    assert with_reading("pets.csv", None, None) == "pets.csv"
     with pytest.raises(ConfigError, match=r"--image-column is for tables \(\.csv, \.tsv, \.parquet\); 'birds' is none"):
-        table_address("birds", "image", None)
-    with pytest.raises(DataError, match=r"after the \? stand columns as image=COLUMN&label=COLUMN"):
+        with_reading("birds", "image", None)
+    with pytest.raises(DataError, match=r"after the \? stand columns as image=COLUMN&label=COLUMN, or follow=yes"):
         open_data("pets.csv?label=kind&colour=red")
 
 

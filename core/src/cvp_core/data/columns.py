@@ -1,23 +1,19 @@
-"""The columns of a table by what they are for: given, as in `pets.csv?image=photo&label=species`, or guessed."""
+"""The columns of a table by what they are for: given, or guessed."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import parse_qsl, urlencode
 
 from ..catalogue import near_misses
-from ..errors import ConfigError, DataError
+from ..errors import DataError
 from .class_folders import listed
 from .image import IMAGE_SUFFIXES
 
-__all__ = ["TABLE_SUFFIXES", "Columns", "check_without_columns", "is_table", "split_address", "table_address"]
-
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+__all__ = ["Columns"]
 
 # Usual names, small and with "_" for other separators; the first that the table has is taken.
 _IMAGES = (
@@ -26,56 +22,6 @@ _IMAGES = (
 )  # fmt: skip
 _LABELS = ("label", "class", "target", "category", "class_name", "label_name", "labels", "classes")
 _SPLITS = ("split", "subset", "partition", "set")
-_KEYS = ("image=", "label=")
-
-
-# Where the columns begin: a pattern may have a ? before, and an address a query of its own.
-_BEGIN = re.compile(r"\?(?=(?:image|label)=)|(?<=\.csv)\?|(?<=\.tsv)\?|(?<=\.parquet)\?", re.IGNORECASE)
-
-
-def is_table(path: str | os.PathLike[str]) -> bool:
-    """Whether it ends as a table does, with or without columns."""
-    place, _ = _parted(os.fspath(path))
-    name = place.partition("?")[0] if "://" in place else place.rstrip("}")  # such as {train.csv,test.csv}
-    return name.lower().endswith(TABLE_SUFFIXES)
-
-
-def table_address(path: str, image_column: str | None, label_column: str | None) -> str:
-    """A table, a folder of them or a data set of the hub, and its columns, as one text to stand wherever data is given.
-
-    Raises ConfigError for columns of what is none of these.
-    """
-    columns = {key: name for key, name in (("image", image_column), ("label", label_column)) if name is not None}
-    if columns and not (is_table(path) or path.startswith("hf://") or os.path.isdir(os.path.expanduser(path))):
-        raise _without_columns(path, columns)
-    return f"{path}{'&' if _parted(path)[1] else '?'}{urlencode(columns)}" if columns else path
-
-
-def split_address(path: str | os.PathLike[str]) -> tuple[str, str | None, str | None]:
-    """The place of a `table_address`, its column of pictures and that of labels. Raises DataError for other columns."""
-    place, columns = _parted(os.fspath(path))
-    named = dict(parse_qsl(columns, keep_blank_values=True))
-    if columns and (not named or not set(named) <= {"image", "label"}):
-        raise DataError(f"'{os.fspath(path)}': after the ? stand columns as image=COLUMN&label=COLUMN")
-    return place, named.get("image"), named.get("label")
-
-
-def check_without_columns(path: str | os.PathLike[str]) -> None:
-    """Raises ConfigError where columns are named of what is no table."""
-    place, image, label = split_address(path)
-    if columns := {key: name for key, name in (("image", image), ("label", label)) if name is not None}:
-        raise _without_columns(place, columns)
-
-
-def _without_columns(path: str, columns: Mapping[str, str]) -> ConfigError:
-    given = " and ".join(f"--{key}-column" for key in columns)
-    return ConfigError(f"{given} is for tables ({', '.join(TABLE_SUFFIXES)}); '{path}' is none")
-
-
-def _parted(text: str) -> tuple[str, str]:
-    """What stands before the columns, and the columns."""
-    found = next((m for m in _BEGIN.finditer(text) if "://" not in text or text[m.end() :].startswith(_KEYS)), None)
-    return (text[: found.start()], text[found.end() :]) if found else (text, "")
 
 
 @dataclass(frozen=True)

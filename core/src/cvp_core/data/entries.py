@@ -41,14 +41,14 @@ class Entries:
     def at(self, entry: Entry) -> str:
         return f"{self.file}, {self.unit} {entry.number}"
 
-    def check_inside(self, opener: str) -> None:
-        """Raises DataError for the first path that leads out of the file's folder; `opener` can allow that."""
+    def check_inside(self) -> None:
+        """Raises DataError for the first path that leads out of the file's folder, and says how to allow that."""
         for entry in self.items:
             # The first look spares a million paths the second.
             if os.path.isabs(entry.path) or (os.pardir in entry.path and os.pardir in Path(entry.path).parts):
                 raise DataError(
                     f"{self.at(entry)}: '{_flat(entry.path)}' leads out of the folder of {self.file.name}; "
-                    f"allowed are paths below it, or {opener}(..., follow=True) for a file that you trust"
+                    "allowed are paths below it, and any with --follow (in Python follow=True) if you trust the file"
                 )
 
     def labels(self, names: tuple[str, ...] = ()) -> tuple[list[str], tuple[str, ...]]:

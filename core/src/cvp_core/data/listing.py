@@ -12,20 +12,21 @@ from pathlib import Path
 
 from ..catalogue import near_files
 from ..errors import DataError
+from .address import LIST_SUFFIXES, Address
 from .class_folders import split_called
 from .entries import Entries, Entry, classes_of, notes_on, read_lines
 from .sources import DataSplits
 
-__all__ = ["LIST_SUFFIXES", "open_list", "with_val_list"]
-
-LIST_SUFFIXES = (".txt", ".lst", ".list")
+__all__ = ["open_list", "with_val_list"]
 
 
 def open_list(path: str | os.PathLike[str], *, follow: bool = False) -> DataSplits:
     """The pictures that a list file names; all are training pictures.
 
+    path: of one, or an `Address`; follow, or `follow=yes` there: paths may lead out of the file's folder.
+
     Labels are names, sorted; if all are numbers, they sort as such, and a `classes.txt` beside the file, a name a
-    line, names the classes 0, 1, ... follow: paths may lead out of the file's folder.
+    line, names the classes 0, 1, ...
     Raises DataError that names file and line: undecodable text (UTF-8, with or without a byte order mark), no label,
     a path outside, a number that `classes.txt` does not reach; and for pictures that are not there or a single class.
     """
@@ -51,15 +52,17 @@ def with_val_list(splits: DataSplits, path: str | os.PathLike[str], *, follow: b
 
 
 def _read(path: str | os.PathLike[str], follow: bool) -> Entries:
-    file = Path(os.path.expanduser(path))
+    address = Address.parse(path)
+    address.check_without_columns()
+    file = Path(os.path.expanduser(address.place))
     if not os.path.isfile(file):
         near = near_files(file, LIST_SUFFIXES)
         raise DataError(f"no list file '{file}'.{near} Give a text file of `path label` a line.")
     entries = Entries(file, [_entry(file, number, line) for number, line in read_lines(file)])
     if not entries.items:
         raise DataError(f"{file} names no pictures; expected `path label` a line, such as: cat/1.jpg cat")
-    if not follow:
-        entries.check_inside("open_list")
+    if not (follow or address.follow):
+        entries.check_inside()
     return entries
 
 

@@ -14,12 +14,12 @@ from ..errors import CvpError, DataError, MachineError, PluginError, UnknownName
 from ..plugins import load_target
 from ..registry import datasets
 from ..spec import DatasetSpec
-from .addresses import open_address
+from .address import LIST_SUFFIXES, Address
 from .archive import ARCHIVE_SUFFIXES, TAR_SUFFIXES, open_archive
-from .columns import check_without_columns, is_table, split_address
 from .folder import near_folders, open_folder
 from .hub import holds_saved, open_saved
-from .listing import LIST_SUFFIXES, open_list, with_val_list
+from .listing import open_list, with_val_list
+from .online import open_online
 from .registered import place_of, registered
 from .shard_names import is_url, names_shards
 from .shards import holds_shards, open_shards, open_tar
@@ -31,11 +31,10 @@ __all__ = ["full_name", "open_data"]
 
 # What a file is, by how its name ends; the first that fits.
 _OPENERS: tuple[tuple[tuple[str, ...], Callable[..., DataSplits]], ...] = (
-    (LIST_SUFFIXES, open_list),
     (TAR_SUFFIXES, open_tar),
     (ARCHIVE_SUFFIXES, open_archive),
 )
-_SUFFIXES = tuple(suffix for suffixes, _ in _OPENERS for suffix in suffixes)
+_SUFFIXES = LIST_SUFFIXES + TAR_SUFFIXES + ARCHIVE_SUFFIXES
 
 
 def open_data(data: str | os.PathLike[str], val_data: str | os.PathLike[str] | None = None) -> DataSplits:
@@ -54,7 +53,7 @@ def open_data(data: str | os.PathLike[str], val_data: str | os.PathLike[str] | N
     splits = _open(data)
     if val_data is None:
         return splits
-    return with_val_table(splits, val_data) if is_table(val_data) else with_val_list(splits, val_data)
+    return (with_val_table if Address.parse(val_data).is_table else with_val_list)(splits, val_data)
 
 
 def full_name(name: str) -> str:
@@ -127,14 +126,17 @@ def _without_network() -> Iterator[None]:
 
 
 def _open_path(path: str | os.PathLike[str]) -> DataSplits:
-    given = split_address(path)[0]
-    if is_url(given):
-        return open_address(os.fspath(path))
-    place = os.path.expanduser(given)
+    address = Address.parse(path)
+    if is_url(address.place):
+        return open_online(os.fspath(path))
+    place = os.path.expanduser(address.place)
     is_folder = os.path.isdir(place)
-    if is_table(place) or (is_folder and holds_tables(place)):
+    if address.is_table or (is_folder and holds_tables(place)):
         return open_table(path)
-    check_without_columns(path)
+    address.check_without_columns()
+    if address.is_list and not is_folder:
+        return open_list(path)
+    address.check_without_follow()
     if is_folder:
         opener = open_shards if holds_shards(place) else open_saved if holds_saved(place) else open_folder
         return opener(path)
@@ -146,7 +148,8 @@ def _open_path(path: str | os.PathLike[str]) -> DataSplits:
 def _looks_like_path(data: str) -> bool:
     if data.startswith((".", "~")) or os.sep in data or "/" in data or data.lower().endswith(_SUFFIXES):
         return True
-    return is_table(data) or names_shards(data)
+    address = Address.parse(data)
+    return address.is_table or address.is_list or names_shards(data)
 
 
 def _can_be_opened(data: str) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..catalogue import near_files
 from ..errors import DataError
+from .address import TABLE_SUFFIXES
 from .class_folders import listed, split_called
-from .columns import TABLE_SUFFIXES
 from .file_splits import by_split
 from .image import IMAGE_SUFFIXES
 from .shard_names import expand, names_shards

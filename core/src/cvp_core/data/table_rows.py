@@ -51,7 +51,7 @@ class TableRows:
             held, kept = rows.pictures(columns.image)
         entries = _entries(rows, columns, is_held=held is not None)
         if held is None and not follow:
-            entries.check_inside("open_table")
+            entries.check_inside()
         splits, notes = _splits(rows, columns.split)
         known = rows.class_names(columns.label) or tuple(names)
         if is_unlabelled := bool(known) and any(entry.label == _NO_LABEL for entry in entries.items):

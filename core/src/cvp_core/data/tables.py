@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
+from .address import Address
 from .class_folders import split_called
-from .columns import split_address
 from .entries import classes_of, indices, notes_on
 from .packed import PackedSet
 from .sources import DataSplits, FileSet
@@ -32,21 +32,23 @@ def open_table(
 ) -> DataSplits:
     """The pictures that a table names, or in a .parquet file holds, under the labels that it gives them.
 
-    path: of one, a pattern of several such as train-*.parquet, or a folder of .parquet files; may be a `table_address`.
-    image_column, label_column: otherwise guessed by their names, which is a note.
+    path: of one, a pattern of several such as train-*.parquet, or a folder of .parquet files; may be an `Address`.
+    image_column, label_column: otherwise guessed by their names, which is a note. follow: paths may lead out of the
+    folder of the table.
     Of several files each is of the split that its name or folder says. A column called split, subset, partition or set
     divides the pictures if it says train, val or test, or an alias, throughout. Labels and paths are those of a list
     file (see `open_list`); a .parquet of Hugging Face names its numbers itself.
     Raises DataError that names file, line or row, and column; NotInstalledError for a .parquet without pyarrow.
     """
-    place, named_image, named_label = split_address(path)
+    address = Address.parse(path)
+    place = address.place
     files = table_files(place)
     roles, notes = roles_of(files)
     splits = open_tables(
         {file: role for file, role in zip(files, roles, strict=True) if role},
-        image_column or named_image,
-        label_column or named_label,
-        follow=follow,
+        image_column or address.image,
+        label_column or address.label,
+        follow=follow or address.follow,
     )
     # A file called train.csv is named after its folder, and so are several files.
     file = files[0]
@@ -103,8 +105,10 @@ def open_tables(
 
 def with_val_table(splits: DataSplits, path: str | os.PathLike[str], *, follow: bool = False) -> DataSplits:
     """The same splits with all pictures of another table for validation. Raises as `open_table` and `with_val_list`."""
-    place, image, label = split_address(path)
-    read = [TableRows.read(file, image, label, follow=follow, names=()) for file in table_files(place)]
+    address = Address.parse(path)
+    follow = follow or address.follow
+    files = table_files(address.place)
+    read = [TableRows.read(file, address.image, address.label, follow=follow, names=()) for file in files]
     tables = [_Table(replace(rows, splits=()), "val") for rows in read]
     return replace(splits, val=_as_set(tables, "val", splits.classes, splits.name))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from ...options import data_argument
+
 __all__ = ["command"]
 
 
 @click.command("add")
 @click.argument("name")
-@click.argument("address", metavar="PATH|URL")
+@data_argument("address", "PATH|URL")
 @click.option("--sha256", default="", metavar="HASH", help="What a download must have.")
 @click.option("--force", is_flag=True, help="Give a name that is taken to this.")
 def command(name: str, address: str, sha256: str, force: bool) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from ...options import json_option
+from ...options import data_argument, json_option
 
 __all__ = ["command"]
 
 
 @click.command("info")
-@click.argument("data")
+@data_argument()
 @json_option
 def command(data: str, as_json: bool) -> None:
     """What is in DATA, a folder or a name: splits, classes and how many pictures each has."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from ...options import QUANTITY, json_option
+from ...options import QUANTITY, data_argument, json_option
 
 __all__ = ["command"]
 
 
 @click.command("shard")
-@click.argument("data")
+@data_argument()
 @click.option("-o", "--output", metavar="FOLDER", required=True, help="Where the shards are written.")
 @click.option("--size", type=QUANTITY, default="100M", show_default=True, metavar="BYTES", help="Of one shard.")
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Shards at a time.")

@@ -8,6 +8,8 @@ import click
 
 from cvp_core.data.presets import AUGMENTATIONS
 
+from ...options import data_argument
+
 __all__ = ["command"]
 
 _RECIPE = "as trained"  # --augment without a value
@@ -23,7 +25,7 @@ class _Preset(click.ParamType):
 
 
 @click.command("show")
-@click.argument("data")
+@data_argument()
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="PNG to write; NAME.png if not given.")
 @click.option("--columns", type=click.IntRange(1, 40), default=8, show_default=True, help="Pictures a row.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which pictures are drawn.")

@@ -6,13 +6,13 @@ import shlex
 
 import click
 
-from ...options import json_option
+from ...options import data_argument, json_option
 
 __all__ = ["command"]
 
 
 @click.command("split")
-@click.argument("data")
+@data_argument()
 @click.option("-o", "--output", required=True, type=click.Path(file_okay=False), help="Folder for the lists.")
 @click.option("--val", type=float, metavar="SHARE", help="Share for validation; 0.2 unless DATA has such a set.")
 @click.option("--test", type=float, metavar="SHARE", help="Share for the test; none if not given.")

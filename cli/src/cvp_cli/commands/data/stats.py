@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...options import json_option
+from ...options import data_argument, json_option
 
 if TYPE_CHECKING:
     from cvp_core.data.check.statistics import Spread, Statistics
@@ -17,7 +17,7 @@ _SHOWN = 20  # classes; of more, the largest and the smallest
 
 
 @click.command("stats")
-@click.argument("data")
+@data_argument()
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="PNG to draw: classes, sizes, some pictures.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which pictures are drawn.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads that read pictures; one a processor if not given.")

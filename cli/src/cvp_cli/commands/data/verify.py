@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...options import json_option
+from ...options import data_argument, json_option
 
 if TYPE_CHECKING:
     from cvp_core.data import DataSplits
@@ -22,7 +22,7 @@ _NAMES = 3  # of a group of copies
 
 
 @click.command("verify")
-@click.argument("data")
+@data_argument()
 @click.option("--fix", is_flag=True, help="Move what is unreadable and surplus copies to DATA.quarantine/.")
 @click.option("--undo", is_flag=True, help="Put back all that --fix moved.")
 @click.option("--workers", type=click.IntRange(min=1), help="Threads that read pictures; one a processor if not given.")

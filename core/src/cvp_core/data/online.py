@@ -1,4 +1,4 @@
-"""A data set at an address: downloaded into the user's cache once, then read as what lies here is read."""
+"""A data set at a URL: downloaded into the user's cache once, then read as what lies here is read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DataError
+from .address import Address
 from .archive import ARCHIVE_SUFFIXES, TAR_SUFFIXES, open_archive
-from .columns import check_without_columns, split_address
 from .hub_repository import HUB
 from .remote import fetched, fetched_file, file_name
 from .shard_names import expand
@@ -18,16 +18,18 @@ from .sources import DataSplits
 from .table_files import roles_of
 from .tables import open_tables
 
-__all__ = ["open_address"]
+__all__ = ["open_online"]
 
 
-def open_address(data: str) -> DataSplits:
+def open_online(data: str) -> DataSplits:
     """What https://..., s3://... or hf://OWNER/NAME stands for: an archive, .parquet files, shards, or a repository.
 
-    data: may be a `table_address`; may hold {00000..00012} for several .parquet files or shards.
+    data: may be an `Address`; may hold {00000..00012} for several .parquet files or shards.
     Raises DataError for another address, MachineError for what cannot be downloaded, and what reading it raises.
     """
-    address, image, label = split_address(data)
+    given = Address.parse(data)
+    address, image, label = given.place, given.image, given.label
+    given.check_without_follow()
     if address.startswith(HUB):
         from .hub_data import open_from_hub
 
@@ -35,7 +37,7 @@ def open_address(data: str) -> DataSplits:
     name = file_name(address).lower()
     if name.endswith(".parquet"):
         return _tables(address, image, label)
-    check_without_columns(data)
+    given.check_without_columns()
     if name.endswith(".tar") and "{" in address:
         return open_shards(address)
     if name.endswith(".tar"):  # of shards, or of class folders
