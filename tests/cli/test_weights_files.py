@@ -12,7 +12,7 @@ import torchvision
 
 import cvp_core
 from cvp_cli.main import main
-from cvp_core.download import taking_turns
+from cvp_core.locks import taking_turns
 
 NAMES = ["a", "b", "c", "d"]
 

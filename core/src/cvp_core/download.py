@@ -10,9 +10,10 @@ from pathlib import Path
 
 from .digest import other_digest
 from .errors import DataError, MachineError, OutputError
+from .locks import taking_turns
 from .places import user_cache
 
-__all__ = ["OFFLINE", "Progress", "cache_folder", "fetch", "taking_turns", "watched"]
+__all__ = ["OFFLINE", "Progress", "cache_folder", "fetch", "watched"]
 
 # Called with the file's name, the bytes so far and the total, None where the server does not say.
 Progress = Callable[[str, int, int | None], None]
@@ -86,20 +87,3 @@ def _checked(target: Path, digest: str | None) -> Path:
             f"'{target}' is not the published file (hash {actual}, expected {digest}); delete it to download it again"
         )
     return target
-
-
-@contextlib.contextmanager
-def taking_turns(folder: Path) -> Iterator[None]:
-    """Wait for other processes that write to `folder`; where it cannot be locked, everyone goes at once."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

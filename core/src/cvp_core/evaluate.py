@@ -15,6 +15,7 @@ from .classifier import Classifier
 from .data import DataSplits, ImageSet, normalise, with_validation
 from .data.loading import Loader, make_loader
 from .errors import ConfigError, DataError
+from .machine import freed_memory_kept
 from .spec import Preprocess
 
 __all__ = ["Evaluation", "answers_of", "draw", "evaluate", "evaluate_loader", "match_classes", "pick_split"]
@@ -78,12 +79,13 @@ def answers_of(
     """Logits, float32 (N, classes), and labels, int64 (N), of a loader's first epoch, on the CPU."""
     all_logits, all_labels = [], []
     done = 0
-    for pixels, labels in loader.epoch(0):
-        all_logits.append(model(prepare(pixels)).float())
-        all_labels.append(labels)
-        done += len(labels)
-        if progress is not None:
-            progress(done)
+    with freed_memory_kept():
+        for pixels, labels in loader.epoch(0):
+            all_logits.append(model(prepare(pixels)).float())
+            all_labels.append(labels)
+            done += len(labels)
+            if progress is not None:
+                progress(done)
     return torch.cat(all_logits).cpu(), torch.cat(all_labels)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "cpu_features",
     "describe_device",
     "fitting_threads",
+    "freed_memory_kept",
     "peak_memory_mb",
     "pick_device",
     "pick_precision",
@@ -85,12 +86,13 @@ def pick_precision(wanted: str, device: str, macs: int) -> str:
     return "bfloat16" if device == "cpu" and is_fast and macs >= _WORTH_CASTING else "float32"
 
 
-def pick_threads(wanted: int | None = None) -> int:
+def pick_threads(wanted: int | None = None, tries: int = 1) -> int:
     """Threads to compute with: `wanted`, else as many as torch has and the machine has cores free for.
 
     Each of a model's thousand operations waits for its slowest thread. On a core that another program
     uses that is a time slice of milliseconds, so that two threads can be forty times slower than one.
     Small operations are timed, for a few milliseconds on an idle machine, and threads halved until they run.
+    tries: how often, half a second apart, a core must be found in use, for work that is long beside that.
     """
     import torch
 
@@ -99,7 +101,7 @@ def pick_threads(wanted: int | None = None) -> int:
     threads = torch.get_num_threads()
     while threads > 1:
         with computing_threads(threads):
-            if _seconds_an_operation() < _SLOW_OPERATION_S:
+            if any(_are_free(number) for number in range(tries)):
                 break
         threads //= 2
     return threads
@@ -118,6 +120,42 @@ def computing_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+# Of glibc's mallopt: what is set inside, and afterwards what it would have come to by itself.
+_MMAP_THRESHOLD, _MMAP_MAX, _TRIM_THRESHOLD, _TOP_PAD = -3, -4, -1, -2
+_KEPT = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 64 * 2**20))
+_USUAL = ((_MMAP_MAX, 65536), (_TRIM_THRESHOLD, 64 * 2**20), (_TOP_PAD, 0), (_MMAP_THRESHOLD, 32 * 2**20))
+_keeping = 0
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Inside, memory that is freed stays with the process for the next block of its size; then the system gets it.
+
+    glibc returns every block above 32 MB at once, and the kernel fills each page with zeros when it is asked for anew:
+    two thirds of the time of an addition or a ReLU over a stage's first maps. It is so for the main thread alone, and where there is no glibc not at all.
+    """
+    global _keeping
+    import ctypes
+
+    try:
+        glibc = ctypes.CDLL(None)
+        mallopt, malloc_trim = glibc.mallopt, glibc.malloc_trim
+    except (OSError, TypeError, AttributeError):
+        yield
+        return
+    _keeping += 1
+    for option, value in _KEPT:
+        mallopt(option, value)
+    try:
+        yield
+    finally:
+        _keeping -= 1
+        if not _keeping:
+            for option, value in _USUAL:
+                mallopt(option, value)
+            malloc_trim(0)
+
+
 @contextmanager
 def fitting_threads() -> Iterator[None]:
     """Where torch is loaded, it computes inside with as many threads as the machine has cores free for."""
@@ -130,6 +168,14 @@ def fitting_threads() -> Iterator[None]:
 
 # 100,000 additions take 10 to 50 microseconds; a lost time slice takes at least a millisecond.
 _SLOW_OPERATION_S = 0.0003
+_SECONDS_BETWEEN_TRIES = 0.5
+
+
+def _are_free(earlier: int) -> bool:
+    """Whether no thread waits for its core; after `earlier` tries, a while later."""
+    if earlier:
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+    return _seconds_an_operation() < _SLOW_OPERATION_S
 
 
 def _seconds_an_operation(count: int = 200, limit_s: float = 0.3) -> float:

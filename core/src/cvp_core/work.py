@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from .locks import take_lock
+
 __all__ = ["WorkFolder", "sweep"]
 
 _LOCK = ".cvp-lock"
@@ -27,7 +29,7 @@ class WorkFolder:
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
             self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-            _take(self._lock, is_patient=True)
+            take_lock(self._lock, waits=True)
             if (self.path / _LOCK).exists():
                 return
             os.close(self._lock)  # somebody's sweep came between the last two steps and took it for abandoned
@@ -51,7 +53,7 @@ def sweep(pattern: str, parent: Path | None = None, rescue: Callable[[Path], Non
         except OSError:
             continue
         try:
-            if _take(held, is_patient=False) and lock.exists():
+            if take_lock(held) and lock.exists():
                 rescue(lock.parent)
                 _remove(lock.parent)
         finally:
@@ -67,14 +69,3 @@ def _remove(folder: Path) -> None:
             elif path.name != _LOCK:
                 path.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _take(descriptor: int, is_patient: bool) -> bool:
-    """Whether the lock is ours now; False too where there is no such thing."""
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
-    except (ImportError, OSError):
-        return False
-    return True

@@ -30,7 +30,7 @@ STEPS = 4  # of an epoch
 SCRIPT = """
 import json, os, signal, sys
 import torch
-from cvp_core.train import loop, results
+from cvp_core.train import loop, pace, results
 from cvp_cli.main import main
 results.draw = lambda *arguments: []
 real, done, states = loop.take_step, [], []
@@ -41,7 +41,7 @@ def step(state, *arguments):
     if len(done) == stop_after:
         os.kill(os.getpid(), signal.SIGINT)
 loop.take_step = step
-loop._STEPS_BETWEEN_AGREEMENTS = 1
+pace._STEPS_BETWEEN_AGREEMENTS = 1
 for folder, stop_after, wanted, arguments in json.loads(sys.argv[1]):
     os.chdir(folder)
     done.clear()

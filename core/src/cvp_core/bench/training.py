@@ -88,9 +88,8 @@ def step_here(
 
     from ..compile.timing import measure
     from ..summary import count_macs
+    from ..train.computing import computing
 
-    if threads is not None:
-        torch.set_num_threads(threads)
     wanted = Subject.from_json(subject)
     model = wanted.build()
     macs = count_macs(model, wanted.input_size)
@@ -115,10 +114,11 @@ def step_here(
         if kind == "cuda":
             torch.cuda.synchronize(device)
 
-    began = time.perf_counter()
-    step()
-    compile_s = time.perf_counter() - began if is_compiled else 0.0
-    timing = measure(step, seconds=seconds)
+    with computing(threads or torch.get_num_threads(), is_compiled):
+        began = time.perf_counter()
+        step()
+        compile_s = time.perf_counter() - began if is_compiled else 0.0
+        timing = measure(step, seconds=seconds)
     if not torch.isfinite(loss):
         raise TrainingError(f"the loss became {loss.item()}")
     return {"timing": timing.to_json(), "compile_s": compile_s, "gflop_per_image": _PRODUCTS * 2 * macs / 1e9}

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..locks import take_lock
 from ..places import user_cache
 
 __all__ = ["PictureCache"]
@@ -130,7 +131,7 @@ class _Files:
         self.entries = os.open(path, flags, 0o644)
         self.pixels = os.open(path, flags | os.O_APPEND, 0o644)
         self.checked = np.zeros(count, bool)
-        _lock(self.entries, is_shared=True)
+        take_lock(self.entries, is_shared=True)
         # Whoever comes second may cut off a first picture here; its checksum then says so.
         if os.fstat(self.entries).st_size < start:
             os.ftruncate(self.entries, start)
@@ -149,24 +150,11 @@ def _checksum(pixels: np.ndarray) -> int:
     return (total ^ total >> 32) & 0xFFFFFFFF
 
 
-def _lock(descriptor: int, *, is_shared: bool) -> bool:
-    """Whether the file could be locked at once; True where the system knows no such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError as error:
-        return not isinstance(error, BlockingIOError)
-    return True
-
-
 def _removed_if_unused(path: str) -> bool:
     try:
         descriptor = os.open(path, os.O_RDWR)
         try:
-            if not _lock(descriptor, is_shared=False):
+            if take_lock(descriptor) is False:
                 return False
             os.unlink(path)
         finally:

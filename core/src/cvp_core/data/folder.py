@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
-from .class_folders import read_class_folders
+from .address import Address
+from .class_folders import read_class_folders, split_called
 from .index import FolderIndex
 from .sources import DataSplits, FileSet
 from .walk import Listing, Walk
 
 __all__ = ["near_folders", "open_folder"]
+
+_NO_LABELS = ("classes", "readme", "licence", "license", "requirements")
 
 
 def open_folder(path: str | os.PathLike[str]) -> DataSplits:
@@ -36,11 +39,25 @@ def open_folder(path: str | os.PathLike[str]) -> DataSplits:
         folders = [walk.path(folder) for folder, _ in parts]
         return FileSet.in_folders(folders, [shown.pictures for _, shown in parts], labels)
 
-    splits = read_class_folders(
-        _DiskFolder(walk, ""), as_set, name=root.resolve().name, size=lambda part: part[1].count
-    )
+    try:
+        splits = read_class_folders(
+            _DiskFolder(walk, ""), as_set, name=root.resolve().name, size=lambda part: part[1].count
+        )
+    except DataError as error:
+        raise DataError(f"{error}{_files_of_labels(root)}") from None
     index.keep()
     return splits
+
+
+def _files_of_labels(root: Path) -> str:
+    """Names a table or a list that lies where class folders were looked for: it may say what the pictures show."""
+    found = [
+        file
+        for folder in (root, *(child for child in root.iterdir() if split_called(child.name) == "train"))
+        for file in sorted(folder.glob("*"))
+        if Address(file.name).names_pictures and file.stem.lower() not in _NO_LABELS
+    ]
+    return f". Or give the file that names their classes, such as {found[0]}" if found else ""
 
 
 # A folder's path relative to the root, and what it shows.

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..catalogue import near_misses
-from ..download import cache_folder, fetch, taking_turns
+from ..download import cache_folder, fetch
 from ..errors import ConfigError, DataError, UnknownNameError
+from ..locks import taking_turns
 from ..weights.atomic import make_folder, write_atomically
 
 __all__ = ["Registration", "forget", "place_of", "register", "registered", "registry_file"]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ConfigError, MachineError, OutputError
+from ..locks import locked
 from ..weights.atomic import make_folder, write_atomically
 from .originals import original, original_size, suffix_of
 from .shard_info import INFO, ShardInfo, read_info
@@ -186,16 +187,7 @@ class _Counter:
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Raises OutputError where another process writes shards to `folder`."""
-    try:
-        import fcntl
-    except ImportError:
+    with locked(folder) as is_ours:
+        if is_ours is False:
+            raise OutputError(f"another process writes shards to {folder}; wait for it, or choose another folder")
         yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise OutputError(f"another process writes shards to {folder}; wait for it, or choose another folder") from None
-    finally:
-        os.close(handle)

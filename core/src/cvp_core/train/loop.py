@@ -19,7 +19,8 @@ from .events import EpochResult, Progress
 from .freezing import Phase, set_mode, set_trainable
 from .interrupt import StopRequest
 from .loss import Loss
-from .processes import are_any, gathered
+from .pace import Pace
+from .processes import gathered
 from .state import TrainingState
 
 __all__ = ["FABRIC_PRECISION", "Feed", "Listener", "Outcome", "fit", "take_step"]
@@ -31,7 +32,6 @@ FABRIC_PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 }
 
 _SECONDS_BETWEEN_REPORTS = 0.25
-_STEPS_BETWEEN_AGREEMENTS = 10  # of several processes on whether to stop
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def fit(
     """
     outcome = Outcome()
     standing = state.standing
-    pace = _Pace(state, checkpointer, config.checkpoint_seconds)
+    pace = Pace(state, checkpointer, config.checkpoint_seconds)
     phase, feed = None, None
     while standing.epoch < config.epochs:
         due = [one for one in phases if one.start <= standing.epoch][-1]
@@ -120,7 +120,7 @@ def _train_epoch(
     config: TrainConfig,
     loss: Loss,
     stop: StopRequest,
-    pace: _Pace,
+    pace: Pace,
     listener: Listener,
 ) -> bool:
     """From the standing's step to the epoch's end; False if it was stopped before."""
@@ -232,34 +232,3 @@ def _step_seed(seed: int, step: int, rank: int) -> int:
     state = (seed * 0x9E3779B97F4A7C15 + step * 0xD1B54A32D192ED03 + rank * 0x94D049BB133111EB + 1) % 2**64
     state = (state ^ (state >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
     return (state ^ (state >> 27)) >> 1
-
-
-class _Pace:
-    """Writes a checkpoint when `seconds` have gone by since the last, unless that one is still being written."""
-
-    def __init__(self, state: TrainingState, checkpointer: Checkpointer | None, seconds: float) -> None:
-        self.state, self.checkpointer, self.seconds = state, checkpointer, seconds
-        self.last = time.perf_counter()
-
-    def rests(self, stop: StopRequest, step: int = 0) -> bool:
-        """After a step, or an epoch: writes if it is time; whether to stop. Several processes agree now and then."""
-        fabric = self.state.fabric
-        if fabric.world_size > 1 and step % _STEPS_BETWEEN_AGREEMENTS:
-            return False
-        is_time = time.perf_counter() - self.last >= self.seconds
-        is_due = self.checkpointer is not None and is_time and not self.checkpointer.is_busy
-        is_due, stops = are_any(fabric, is_due, stop.is_set)
-        if is_due and not stops:
-            self.write()
-        return stops
-
-    def write(self) -> None:
-        snapshot = self.state.snapshot()
-        self.last = time.perf_counter()
-        if self.checkpointer is not None:
-            self.checkpointer.write(snapshot)
-
-    def finish(self) -> None:
-        self.write()
-        if self.checkpointer is not None:
-            self.checkpointer.wait()

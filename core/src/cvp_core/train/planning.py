@@ -171,7 +171,7 @@ def _resolve(
         "preprocess": preprocess,
         "device": device,
         "precision": pick_precision(config.precision, device, int(claim.spec.macs * area)),
-        "threads": pick_threads(config.threads) if device == "cpu" else torch.get_num_threads(),
+        "threads": pick_threads(config.threads, tries=3) if device == "cpu" else torch.get_num_threads(),
         "workers": _workers(config, device),
         "model": model,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),

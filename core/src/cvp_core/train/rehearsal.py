@@ -18,8 +18,8 @@ from ..data import DataSplits
 from ..data.loading import Loader, Normalise
 from ..data.variation_sheet import variation_sheet
 from ..lettering import fitted, page_font
-from ..machine import computing_threads
 from ..spec import ModelSpec
+from .computing import computing
 from .config import resolve_config
 from .freezing import frozen_parts, set_mode, set_trainable
 from .loss import make_loss
@@ -132,7 +132,7 @@ def find_rate(plan: Plan, path: Path, progress: Callable[[int, int], None] = lam
     rates: list[float] = []
     losses: list[float] = []
     mean = 0.0
-    with computing_threads(plan.threads):
+    with computing(plan.threads):
         for step, (pixels, labels) in zip(range(_STEPS), _endless(training_loader(plan)), strict=False):
             rate = _LOWEST * (_HIGHEST / _LOWEST) ** (step / (_STEPS - 1))
             state.set_rate(rate)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import CvpError
-from ..machine import computing_threads
 from ..weights.atomic import write_atomically
 from .events import Callback, EpochResult
 from .interrupt import StopRequest
@@ -66,6 +65,7 @@ def train(plan: Plan, callbacks: Sequence[Callback] = ()) -> TrainResult:
     `plan_to_resume` continues. Raises TrainingError where the loss is not finite, MachineError where memory is short.
     """
     from .checkpoint import Checkpointer
+    from .computing import computing
     from .feeding import Feeding, evaluation_loader, training_loader
     from .freezing import phases
     from .loop import FABRIC_PRECISION, Listener, fit
@@ -113,7 +113,7 @@ def train(plan: Plan, callbacks: Sequence[Callback] = ()) -> TrainResult:
         run.write_metrics(state.standing.history)
     with (
         StopRequest(lambda: listeners.tell("on_stopping")) as stop,
-        computing_threads(plan.threads),
+        computing(plan.threads, config.compile),
         watched(config.batch_size),
         told_of_losses(fabric, run.path),
     ):

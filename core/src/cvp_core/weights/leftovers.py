@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..locks import locked
 from .pretrained import INCOMING, pulled_folders
 from .store import SUFFIX, weights_dir
 
@@ -61,15 +61,5 @@ def _is_temporary(path: Path) -> bool:
 
 def _is_busy(folder: Path) -> bool:
     """Whether another process downloads into `folder`: `fetch` locks it as long."""
-    try:
-        import fcntl
-    except ImportError:
-        return False
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+    with locked(folder) as is_ours:
+        return is_ours is False

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..catalogue import Claim, near_misses
 from ..digest import file_digest
-from ..download import fetch, taking_turns
+from ..download import fetch
 from ..errors import MachineError, PluginError, UnknownNameError, WeightsError
+from ..locks import taking_turns
 from ..places import user_cache
 from ..plugins import load_target
 from ..registry import find_model, matching, models

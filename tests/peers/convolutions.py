@@ -1,0 +1,140 @@
+"""The convolutions of a network's training step, in bfloat16 on a CPU: ours beside torch's own, pass by pass.
+
+    python tests/peers/convolutions.py [MODEL ...] [--batch 32] [--size 224] [--step 3]
+
+For every shape of convolution that `cvp train` computes as a product of matrices: milliseconds of forward and backward
+pass, torch's and ours in turn, the best of several. Then the whole step of each network, as often as --step says:
+torch alone, with memory kept, with our convolutions, with both. Needs a quiet machine; goals: none, what is slower
+than torch's own should not be computed so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+import cvp_core
+from cvp_core.machine import freed_memory_kept
+from cvp_core.train import convolution
+from cvp_core.train.convolution import MatrixConvolutions
+
+Shape = tuple[tuple[int, ...], int, int, int]  # of the images; channels out, kernel, stride
+
+
+def best_ms(work: Callable[[], Any], times: int = 5) -> float:
+    found = []
+    for _ in range(times + 1):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return min(found[1:]) * 1e3
+
+
+def shapes_of(model: nn.Module, images: torch.Tensor) -> Counter[Shape]:
+    """How often each convolution without groups comes."""
+    found: Counter[Shape] = Counter()
+
+    def note(layer: nn.Conv2d, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        if layer.groups == 1 and layer.kernel_size in ((1, 1), (3, 3)):
+            found[tuple(inputs[0].shape), layer.out_channels, layer.kernel_size[0], layer.stride[0]] += 1
+
+    handles = [part.register_forward_hook(note) for part in model.modules() if isinstance(part, nn.Conv2d)]
+    with torch.no_grad():
+        model(images)
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def passes(shape: Shape) -> tuple[float, float, float, float] | None:
+    """Forward and backward of torch, forward and backward of ours; None where ours is torch's."""
+    extent, channels, kernel, stride = shape
+    images = torch.randn(extent).bfloat16().to(memory_format=torch.channels_last).requires_grad_()
+    weight = torch.randn(channels, extent[1], kernel, kernel).requires_grad_()
+    if kernel == 3 and not convolution._is_small(images, weight, stride):
+        return None
+    found: list[float] = []
+    for mode in (nullcontext, MatrixConvolutions):
+        with mode(), torch.autocast("cpu", torch.bfloat16):
+            output = functional.conv2d(images, weight, stride=stride, padding=kernel // 2)
+            found.append(best_ms(lambda: functional.conv2d(images, weight, stride=stride, padding=kernel // 2)))
+        gradient = torch.randn_like(output)
+        found.append(best_ms(lambda: torch.autograd.grad(output, (images, weight), gradient, retain_graph=True)))  # noqa: B023
+    return found[0], found[1], found[2], found[3]
+
+
+def compare_steps(name: str, model: nn.Module, images: torch.Tensor, rounds: int) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-5, momentum=0.9, fused=True)
+    labels = torch.zeros(len(images), dtype=torch.long)
+    ways: dict[str, list[Callable[[], AbstractContextManager[Any]]]] = {
+        "torch": [],
+        "memory kept": [freed_memory_kept],
+        "products": [MatrixConvolutions],
+        "both": [freed_memory_kept, MatrixConvolutions],
+    }
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, contexts in ways.items():
+            with ExitStack() as stack:
+                for context in contexts:
+                    stack.enter_context(context())
+                for number in range(3):  # the first makes the memory that is kept
+                    began = time.perf_counter()
+                    with torch.autocast("cpu", torch.bfloat16):
+                        loss = functional.cross_entropy(model(images).float(), labels)
+                    loss.backward()
+                    optimizer.step()
+                    optimizer.zero_grad(set_to_none=True)
+                    if number:
+                        seconds[way].append(time.perf_counter() - began)
+    usual = sorted(seconds["torch"])
+    for way, found in seconds.items():
+        found.sort()
+        middle = found[len(found) // 2]
+        print(
+            f"{name:14} {way:12} {len(images) / middle:7.1f} images/s, median; ratio {usual[len(usual) // 2] / middle:.2f}"
+            f", of the fastest steps {usual[0] / found[0]:.2f}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", default=["resnet50", "densenet121"])
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--step", type=int, default=3)
+    given = parser.parse_args()
+    for name in given.models:
+        torch.manual_seed(0)
+        model = cvp_core.create_model(name).to(memory_format=torch.channels_last)
+        images = torch.randn(given.batch, 3, given.size, given.size).to(memory_format=torch.channels_last)
+        print(f"\n{name}, batch {given.batch}, {given.size} px: ms of torch, of ours, forward and backward")
+        total = [0.0] * 4
+        for shape, count in shapes_of(model, images).items():
+            found = passes(shape)
+            if found is None:
+                continue
+            total = [one + count * more for one, more in zip(total, found, strict=True)]
+            extent, channels, kernel, stride = shape
+            what = f"{'x'.join(map(str, extent[1:]))} -> {channels}, {kernel}x{kernel}" + (
+                f" / {stride}" if stride > 1 else ""
+            )
+            times = "".join(f"{value:9.2f}" for value in found)
+            print(f"{what:32} x{count:<3}{times}   {(found[0] + found[1]) / (found[2] + found[3]):.2f}")
+        print(
+            f"{'all of these':36}{''.join(f'{value:9.1f}' for value in total)}   {sum(total[:2]) / sum(total[2:]):.2f}"
+        )
+        if given.step:
+            compare_steps(name, model.train(), images, given.step)
+
+
+if __name__ == "__main__":
+    main()
