@@ -99,10 +99,8 @@ def compare_steps(name: str, model: nn.Module, images: torch.Tensor, rounds: int
     for way, found in seconds.items():
         found.sort()
         middle = found[len(found) // 2]
-        print(
-            f"{name:14} {way:12} {len(images) / middle:7.1f} images/s, median; ratio {usual[len(usual) // 2] / middle:.2f}"
-            f", of the fastest steps {usual[0] / found[0]:.2f}"
-        )
+        ratios = f"ratio {usual[len(usual) // 2] / middle:.2f}, of the fastest steps {usual[0] / found[0]:.2f}"
+        print(f"{name:14} {way:12} {len(images) / middle:7.1f} images/s, median; {ratios}", flush=True)
 
 
 def main() -> None:
@@ -124,14 +122,11 @@ def main() -> None:
                 continue
             total = [one + count * more for one, more in zip(total, found, strict=True)]
             extent, channels, kernel, stride = shape
-            what = f"{'x'.join(map(str, extent[1:]))} -> {channels}, {kernel}x{kernel}" + (
-                f" / {stride}" if stride > 1 else ""
-            )
+            what = f"{'x'.join(map(str, extent[1:]))} -> {channels}, {kernel}x{kernel} / {stride}"
             times = "".join(f"{value:9.2f}" for value in found)
             print(f"{what:32} x{count:<3}{times}   {(found[0] + found[1]) / (found[2] + found[3]):.2f}")
-        print(
-            f"{'all of these':36}{''.join(f'{value:9.1f}' for value in total)}   {sum(total[:2]) / sum(total[2:]):.2f}"
-        )
+        times = "".join(f"{value:9.1f}" for value in total)
+        print(f"{'all of these':36}{times}   {sum(total[:2]) / sum(total[2:]):.2f}")
         if given.step:
             compare_steps(name, model.train(), images, given.step)
 

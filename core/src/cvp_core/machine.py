@@ -132,7 +132,8 @@ def freed_memory_kept() -> Iterator[None]:
     """Inside, memory that is freed stays with the process for the next block of its size; then the system gets it.
 
     glibc returns every block above 32 MB at once, and the kernel fills each page with zeros when it is asked for anew:
-    two thirds of the time of an addition or a ReLU over a stage's first maps. It is so for the main thread alone, and where there is no glibc not at all.
+    two thirds of the time of an addition or a ReLU over a stage's first maps. It is so for blocks of the main
+    thread; where there is no glibc nothing changes.
     """
     global _keeping
     import ctypes

@@ -80,10 +80,9 @@ def test_train_and_test_without_class_folders_are_not_taken_for_classes(tmp_path
     assert "no class folders to train on; arrange them as" in failure(pictures(tmp_path, train=2, test=2))
     (tmp_path / "train" / "README.txt").touch()
     assert "Or give" not in failure(tmp_path)
-    (tmp_path / "train" / "metadata.csv").touch()
-    assert failure(tmp_path).endswith(
-        f". Or give the file that names their classes, such as {tmp_path}/train/metadata.csv"
-    )
+    table = tmp_path / "train" / "metadata.csv"
+    table.touch()
+    assert failure(tmp_path).endswith(f". Or give the file that names their classes, such as {table}")
 
 
 def test_a_flat_test_folder_is_ignored_and_told(tmp_path, pictures):
