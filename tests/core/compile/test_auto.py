@@ -12,7 +12,7 @@ import torch
 
 import cvp_core
 from cvp_core.apart import call_apart
-from cvp_core.compile import Job, Sample, Trial, candidates, read_manifest
+from cvp_core.compile import Job, Sample, Trial, auto, candidates, read_manifest
 from cvp_core.errors import ConfigError, MachineError, NotInstalledError
 
 Compile = Callable[..., list[Trial]]
@@ -39,6 +39,25 @@ def test_wrong_crashing_hanging_and_failing_backends_are_survived(
     assert faults["right"] == faults["slow"] == ""
     assert faults["hanging:hasty"] == ""  # its mode for networks that take too long to compile
     assert read_manifest(tmp_path / "l.cvp").backend == "cvp-fakes/right"
+
+
+def test_what_has_no_prospect_is_not_measured_to_its_end(
+    compile_linear: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float | None] = []
+    real = auto.slowest
+
+    def slowest(trials: list[Trial]) -> float | None:
+        limits.append(real(trials))
+        return 1e-9 if trials else None
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cvp_core.compile.auto.slowest", slowest)
+        right, slow = compile_linear(tmp_path / "l.cvp", "right", "slow")
+    assert right.timing is not None
+    assert limits == [None, max(1.0, 5 * right.timing.p50)]
+    assert (right.fault, slow.timing) == ("", None)
+    assert "s a batch, above 1e-09 s not worth the rest of the trial" in slow.fault
 
 
 def test_int8_is_judged_by_its_accuracy_on_labelled_pictures(compile_linear: Compile, tmp_path: Path) -> None:

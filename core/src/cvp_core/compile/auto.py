@@ -35,8 +35,10 @@ __all__ = [
     "compile_model",
     "find_backend",
     "sample_pictures",
+    "slowest",
 ]
 
+_HOPELESS, _WORTH_ITS_TIME_S = 5, 1.0
 _REPLACED = "replaced"  # in the work folder, the artifact that was there before
 
 
@@ -165,6 +167,7 @@ def compile_model(
                 exam,
                 seconds=seconds,
                 time_limit=time_limit,
+                slowest=slowest(trials),
             )
             trials.append(trial)
             tell(trial)
@@ -179,6 +182,15 @@ def compile_model(
             target.rename(folder / _REPLACED)  # removed with the folder, when the new one is in its place
         whole.rename(target)
     return kept, trials
+
+
+def slowest(trials: Sequence[Trial]) -> float | None:
+    """Seconds of a batch above which a candidate has no prospect beside those that passed; None before there are any.
+
+    Measuring one to the end takes twenty batches: grouped convolutions without a kernel in bfloat16 take minutes each.
+    """
+    passed = [trial.timing.p50 for trial in trials if trial.timing is not None and not trial.fault]
+    return max(_WORTH_ITS_TIME_S, _HOPELESS * min(passed)) if passed else None
 
 
 def _is_ours(target: Path) -> bool:

@@ -18,7 +18,7 @@ from .parity import LOSSY, Accuracy, Parity, compare
 from .timing import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["COMPARED", "Candidate", "Exam", "Trial", "compile_here", "run_here", "run_trial"]
 
@@ -98,10 +98,12 @@ def run_trial(
     *,
     seconds: float = 2.0,
     time_limit: float = 300.0,
+    slowest: float | None = None,
 ) -> Trial:
     """Compiles to the empty folder `payload`, runs, compares with eager float32's answers.
 
     time_limit: seconds for each of compiling and running. A crash or a hang is a fault like others.
+    slowest: seconds of a batch above which nothing more is measured, which is a fault too.
     Raises ValueError for a lossy precision without labels or budget.
     """
     job = candidate.job
@@ -121,10 +123,13 @@ def run_trial(
         is_late = bool(compiled.get("is_late"))
         return Trial(candidate, payload, f"compiling: {compiled['error']}", is_late=is_late)
     logits = payload.with_name(f"{payload.name}-logits.npy")
-    asked = {"pictures": str(exam.pictures), "count": len(reference), "seconds": seconds}
+    asked = {"pictures": str(exam.pictures), "count": len(reference), "seconds": seconds, "slowest": slowest}
     found = apart("run_here", **asked, logits=str(logits))
     if "error" in found:
         return Trial(candidate, payload, f"running: {found['error']}", compiled["seconds"])
+    if slowest is not None and "too_slow" in found:
+        fault = f"running: {found['too_slow']:.2g} s a batch, above {slowest:.2g} s not worth the rest of the trial"
+        return Trial(candidate, payload, fault, compiled["seconds"])
     answers = np.load(logits)
     try:
         parity = compare(reference, answers)
@@ -165,7 +170,15 @@ def compile_here(
 
 
 def run_here(
-    backend: str, job: dict[str, Any], payload: str, pictures: str, count: int, seconds: float, logits: str, folder: str
+    backend: str,
+    job: dict[str, Any],
+    payload: str,
+    pictures: str,
+    count: int,
+    seconds: float,
+    logits: str,
+    folder: str,
+    slowest: float | None = None,
 ) -> dict[str, Any]:
     """Loads as a later process will, times a batch, answers the first `count` pictures; imports torch if it must."""
     from ..registry import backend_of
@@ -179,6 +192,10 @@ def run_here(
     batch = np.ascontiguousarray(images[np.arange(asked.batch_size or 1) % len(images)])
     run(batch)
     loaded = time.perf_counter() - began
+    if slowest is not None:
+        took = min(_seconds(lambda: run(batch)) for _ in range(2))  # some still compile in the first
+        if took > slowest:
+            return {"too_slow": took}
     timing = measure(lambda: run(batch), seconds=seconds)
     sizes = [1, 4, 5] if asked.batch_size is None else []  # every count has to work
     answers, start = [], 0
@@ -188,3 +205,9 @@ def run_here(
         start += size
     np.save(logits, np.concatenate(answers))
     return {"seconds": loaded, "timing": timing.to_json(), "memory_mb": peak_memory_mb()}
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
