@@ -97,7 +97,7 @@ def test_a_sweep_that_comes_before_the_lock_is_taken_costs_nothing(
 
     taken: list[int] = []
 
-    def take(descriptor: int, is_patient: bool) -> bool:
+    def take(descriptor: int, *, waits: bool) -> bool:
         taken.append(descriptor)
         if len(taken) == 1:
             (made[0] / ".cvp-lock").unlink()
@@ -105,7 +105,7 @@ def test_a_sweep_that_comes_before_the_lock_is_taken_costs_nothing(
         return True
 
     monkeypatch.setattr(tempfile, "mkdtemp", make)
-    monkeypatch.setattr("cvp_core.work._take", take)
+    monkeypatch.setattr("cvp_core.work.take_lock", take)
     with WorkFolder("cvp-", tmp_path) as folder:
         assert folder == made[1]
         assert folder.is_dir()
