@@ -104,6 +104,12 @@ def blank_model(claim: Claim[ModelSpec], num_classes: int, input_size: tuple[int
     return on_meta(claim, num_classes, input_size, called)
 
 
+# torch 2.11 has no formula for attention on CPUs.
+_COUNTED_AS = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: torch.ops.aten._scaled_dot_product_flash_attention
+}
+
+
 class _ProductCounter(TorchDispatchMode):
     """Counts the operations of convolutions, matrix products and attention by torch's own formulas.
 
@@ -116,7 +122,8 @@ class _ProductCounter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func.overloadpacket)
+        packet = func.overloadpacket
+        formula = flop_registry.get(packet) or flop_registry.get(_COUNTED_AS.get(packet))
         if formula is not None:
             self.flops += formula(*args, **(kwargs or {}), out_val=output)
         return output
