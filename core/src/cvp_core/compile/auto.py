@@ -187,7 +187,7 @@ def compile_model(
 def slowest(trials: Sequence[Trial]) -> float | None:
     """Seconds of a batch above which a candidate has no prospect beside those that passed; None before there are any.
 
-    Measuring one to the end takes twenty batches: grouped convolutions without a kernel in bfloat16 take minutes each.
+    Measuring one to the end takes some twenty batches, which is minutes where each takes seconds.
     """
     passed = [trial.timing.p50 for trial in trials if trial.timing is not None and not trial.fault]
     return max(_WORTH_ITS_TIME_S, _HOPELESS * min(passed)) if passed else None
