@@ -51,13 +51,13 @@ def open_folder(path: str | os.PathLike[str]) -> DataSplits:
 
 def _files_of_labels(root: Path) -> str:
     """Names a table or a list that lies where class folders were looked for: it may say what the pictures show."""
-    found = [
-        file
-        for folder in (root, *(child for child in root.iterdir() if split_called(child.name) == "train"))
-        for file in sorted(folder.glob("*"))
-        if Address(file.name).names_pictures and file.stem.lower() not in _NO_LABELS
-    ]
-    return f". Or give the file that names their classes, such as {found[0]}" if found else ""
+    try:
+        folders = [root, *(child for child in root.iterdir() if split_called(child.name) == "train" and child.is_dir())]
+        files = [file for folder in folders for file in folder.iterdir()]
+    except OSError:  # what could not be read is told already
+        return ""
+    found = [file for file in files if Address(file.name).names_pictures and file.stem.lower() not in _NO_LABELS]
+    return f". Or give the file that names their classes, such as {min(found)}" if found else ""
 
 
 # A folder's path relative to the root, and what it shows.

@@ -148,8 +148,7 @@ def _open_path(path: str | os.PathLike[str]) -> DataSplits:
 def _looks_like_path(data: str) -> bool:
     if data.startswith((".", "~")) or os.sep in data or "/" in data or data.lower().endswith(_SUFFIXES):
         return True
-    address = Address.parse(data)
-    return address.is_table or address.is_list or names_shards(data)
+    return Address.parse(data).names_pictures or names_shards(data)
 
 
 def _can_be_opened(data: str) -> bool:

@@ -67,9 +67,9 @@ def _product(
     is_pointwise = kernel == (1, 1) and border == (0, 0)
     if not is_pointwise and not (kernel == (3, 3) and border == (1, 1) and _is_small(input, weight, step[0])):
         return None
-    reduced = (None if bias is None else bias.bfloat16(),)
+    reduced = None if bias is None else bias.bfloat16()
     chosen = _Pointwise if is_pointwise else _Windows
-    found: Tensor = chosen.apply(input.bfloat16(), weight.bfloat16(), *reduced, step[0])
+    found: Tensor = chosen.apply(input.bfloat16(), weight.bfloat16(), reduced, step[0])
     return found
 
 
