@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from .. import machine
 from ..errors import MachineError
 from ..network import ImageClassifier
+from .cpu import FasterLayers
 
 __all__ = ["checkpoint_stages", "peak_memory_mb", "watched"]
 
@@ -38,17 +39,19 @@ def _recomputed(forward: Callable[..., Any], contexts: Callable[[], Any], *input
 
 
 def _contexts(stage: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    return nullcontext(), _statistics_kept(stage)
+    return nullcontext(), _again(stage, FasterLayers.current())
 
 
 @contextmanager
-def _statistics_kept(stage: nn.Module) -> Iterator[None]:
+def _again(stage: nn.Module, mode: AbstractContextManager[Any]) -> Iterator[None]:
+    """As in the forward pass, but that the norms' statistics stay as they are."""
     norms = [module for module in stage.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
     try:
-        yield
+        with mode:
+            yield
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum

@@ -5,49 +5,25 @@ take two to twenty times as long as the same sums as a product of matrices, wher
 are small beside their channels: the late stages of most networks, most of all the gradient of the weights. In memory
 that is ordered by channels last, a 1x1 convolution is such a product as it stands; for 3x3 every window is written out
 as a row first (Chellapilla et al., 2006, "High performance convolutional neural networks for document processing",
-section 3). tests/peers/convolutions.py measures both ways for every convolution of a network.
+section 3). tests/peers/training_layers.py measures both ways for every convolution of a network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import Function, FunctionCtx, once_differentiable
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
-__all__ = ["MatrixConvolutions"]
+__all__ = ["product"]
 
 # Weights for each pixel of the output from which on windows are written out: before, that costs more than it saves.
 _WEIGHTS_PER_PIXEL = 150
 
 
-class MatrixConvolutions(TorchFunctionMode):
-    """While it is entered, autocast's bfloat16 convolutions on CPUs are matrix products where that is faster.
-
-    Which are depends on shapes alone, so that a run that is resumed computes what it would have. The sums are those of
-    the convolution, in float32 and rounded once; only a 3x3 kernel's gradient of the input is rounded before the nine
-    parts are added. Backward passes must run within it too if parts are computed again there.
-    """
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if func is functional.conv2d and _is_reduced():
-            found = _product(*args, **(kwargs or {}))
-            if found is not None:
-                return found
-        return func(*args, **(kwargs or {}))
-
-
-def _is_reduced() -> bool:
-    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
-
-
-def _product(
+def product(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -56,7 +32,13 @@ def _product(
     dilation: int | tuple[int, ...] = 1,
     groups: int = 1,
 ) -> Tensor | None:
-    """The convolution (parameters as `functional.conv2d` has them), or None where that is to compute it."""
+    """`functional.conv2d` as a product of matrices, or None where that is to compute it: all but autocast's bfloat16.
+
+    The sums are those of the convolution, in float32 and rounded once; only a 3x3 kernel's gradient of the input is
+    rounded before the nine parts are added.
+    """
+    if not (torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16):
+        return None
     if groups != 1 or isinstance(padding, str) or _pair(dilation) != (1, 1) or input.device.type != "cpu":
         return None
     if input.dim() != 4 or not input.is_contiguous(memory_format=torch.channels_last):

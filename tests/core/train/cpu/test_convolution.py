@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 import cvp_core
-from cvp_core.train import convolution, plan, train
-from cvp_core.train.convolution import MatrixConvolutions
+from cvp_core.train import plan, train
+from cvp_core.train.cpu import FasterLayers, convolution
 
 # Batch, channels in, height, width, channels out, kernel, stride, and whether there is a bias.
 POINTWISE = [(2, 32, 5, 7, 48, 1, 1, True), (2, 32, 5, 7, 48, 1, 2, False), (3, 16, 1, 1, 8, 1, 1, True)]
@@ -57,7 +57,7 @@ def passes(case: tuple[Any, ...], *, as_products: bool, is_reduced: bool = True)
     leaves += [torch.randn(outputs, generator=numbers).bfloat16().float()] * has_bias
     for leaf in leaves:
         leaf.requires_grad_()
-    with MatrixConvolutions() if as_products else nullcontext():
+    with FasterLayers() if as_products else nullcontext():
         with torch.autocast("cpu", torch.bfloat16, enabled=is_reduced):
             found = functional.conv2d(*leaves, stride=stride, padding=kernel // 2)
         gradient = torch.randn(found.shape, generator=numbers).bfloat16()
@@ -107,7 +107,7 @@ def test_the_output_is_numpys_sum_over_windows(calls: Calls) -> None:
 def test_other_convolutions_are_left_to_torch(calls: Calls, arguments: dict[str, Any]) -> None:
     images = arguments.pop("images", torch.zeros(2, 8, 6, 8).to(memory_format=torch.channels_last))
     weight = torch.zeros(arguments.pop("weight", (8, 8, 1, 1)))
-    with MatrixConvolutions(), torch.autocast("cpu", torch.bfloat16):
+    with FasterLayers(), torch.autocast("cpu", torch.bfloat16):
         found = functional.conv2d(images, weight, **arguments)
     with torch.autocast("cpu", torch.bfloat16):
         assert found.shape == functional.conv2d(images, weight, **arguments).shape
@@ -116,7 +116,7 @@ def test_other_convolutions_are_left_to_torch(calls: Calls, arguments: dict[str,
 
 def test_float32_is_left_to_torch(calls: Calls) -> None:
     images = torch.zeros(2, 8, 6, 8).to(memory_format=torch.channels_last)
-    with MatrixConvolutions():
+    with FasterLayers():
         functional.conv2d(images, torch.zeros(8, 8, 1, 1))
         with torch.autocast("cpu", torch.float16):
             functional.conv2d(images, torch.zeros(8, 8, 1, 1))
@@ -127,7 +127,7 @@ def test_weights_alone_are_trained_where_the_input_needs_no_gradient(calls: Call
     images = torch.randn(1, 256, 2, 2).to(memory_format=torch.channels_last)
     for kernel in (1, 3):
         weight = torch.randn(64, 256, kernel, kernel, requires_grad=True)
-        with MatrixConvolutions(), torch.autocast("cpu", torch.bfloat16):
+        with FasterLayers(), torch.autocast("cpu", torch.bfloat16):
             functional.conv2d(images, weight, padding=kernel // 2).sum().backward()
         assert weight.grad is not None
     assert calls.names == ["_Pointwise", "_Windows"]
@@ -145,7 +145,7 @@ def test_a_networks_gradients_are_those_of_torch(calls: Calls) -> None:
         return torch.cat([parameter.grad.flatten() for parameter in model.parameters()])
 
     plain = gradients(nullcontext())
-    ours = gradients(MatrixConvolutions())
+    ours = gradients(FasterLayers())
     assert {"_Pointwise", "_Windows"} == set(calls.names)
     assert torch.cosine_similarity(plain, ours, dim=0).item() > 0.999
 

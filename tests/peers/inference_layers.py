@@ -1,6 +1,6 @@
 """Where the time of a forward pass goes, by kind of layer, beside the machine's matrix product.
 
-    python tests/peers/layers.py [--model densenet121] [--batch 16] [--seconds 5]
+    python tests/peers/inference_layers.py [--model densenet121] [--batch 16] [--seconds 5]
 
 OpenVINO's own counters of what `cvp compile --backend openvino` runs, float32 and bfloat16; one stream, so that the
 times of layers add up. Each kind of convolution with its rate and its share of the GEMM limit measured in this run.

@@ -1,0 +1,62 @@
+"""Our C++, compiled for this machine when it is first needed."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from ...places import user_cache
+
+__all__ = ["library"]
+
+_FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared", "-fopenmp")
+_LONGEST_S = 120
+
+
+@cache
+def library(name: str) -> ctypes.CDLL | None:
+    """What `name`.cpp beside this file exports, or None where there is no Linux, no compiler or no room for it.
+
+    It is compiled by $CXX or g++ and kept in the user's cache folder, by its text and this machine's processor. It
+    shares torch's threads, for it is linked to the same OpenMP.
+    """
+    if sys.platform != "linux":
+        return None
+    source = Path(__file__).with_name(f"{name}.cpp")
+    try:
+        target = user_cache("native") / f"{name}-{_key(source)}.so"
+        if not target.exists():
+            _build(source, target)
+        return ctypes.CDLL(str(target))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _key(source: Path) -> str:
+    processor = re.search(r"^(flags|Features)\s*:.*$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    parts = (source.read_bytes(), " ".join(_FLAGS).encode(), platform.machine().encode())
+    digest = hashlib.sha256(b"\0".join(parts))
+    digest.update(processor[0].encode() if processor else b"")
+    return digest.hexdigest()[:16]
+
+
+def _build(source: Path, target: Path) -> None:
+    """The library appears whole or not at all. Raises OSError or subprocess.SubprocessError."""
+    compiler = shutil.which(os.environ.get("CXX") or "g++") or shutil.which("c++")
+    if compiler is None:
+        raise FileNotFoundError("no C++ compiler")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder) / target.name
+        command = [compiler, *_FLAGS, "-o", str(made), str(source)]
+        subprocess.run(command, check=True, capture_output=True, timeout=_LONGEST_S)
+        os.replace(made, target)
