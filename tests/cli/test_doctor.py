@@ -29,6 +29,18 @@ def test_json_has_the_same_facts(
     assert all(entry["install"].startswith("pip install ") for entry in found["missing"])
 
 
+def test_what_works_with_a_compiler_is_named_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr("shutil.which", lambda program: None)
+    assert main(["doctor"]) == 0
+    assert "apt install g++" in capsys.readouterr().out
+    monkeypatch.setattr("shutil.which", lambda program: f"/usr/bin/{program}")
+    assert main(["doctor"]) == 0
+    assert "apt install g++" not in capsys.readouterr().out
+
+
 def test_torch_that_does_not_import_is_said_and_survived(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.13: cannot open shared object file')")
     done = cvp("doctor", path=tmp_path)

@@ -30,7 +30,7 @@ from cvp_core.train.cpu import FasterLayers, convolution
 Shape = tuple[tuple[int, ...], int, int, int]  # of the images; channels out, kernel, stride
 
 NO_PRODUCTS = partial(patch, "cvp_core.train.cpu.product", lambda *given, **known: None)
-NO_NORMS = partial(patch, "cvp_core.train.cpu.norm.library", lambda name: None)
+NO_NORMS = partial(patch, "cvp_core.train.cpu.norm.library", lambda source: None)
 WAYS: dict[str, list[Callable[[], AbstractContextManager[Any]]]] = {
     "torch": [],
     "memory kept": [freed_memory_kept],

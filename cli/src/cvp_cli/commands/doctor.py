@@ -147,17 +147,22 @@ def _missing() -> list[dict[str, str]]:
     """What would work if it were installed, with the command that does so."""
     from importlib.util import find_spec
 
+    from cvp_core.native import compiler
     from cvp_core.registry import backends
 
     wanted = dict(OPTIONAL)
     for claim in backends():
         packages = f"'{claim.spec.extra}'" if claim.spec.extra else " ".join(claim.spec.requires)
         wanted[f"the backend {claim.spec.name}"] = (claim.spec.requires, packages)
-    return [
+    found = [
         {"feature": feature, "missing": ", ".join(gone), "install": f"pip install {packages}"}
         for feature, (modules, packages) in wanted.items()
         if (gone := [module for module in modules if find_spec(module.partition(".")[0]) is None])
     ]
+    if compiler() is None:
+        feature = "inductor, aoti and faster batch norms in training on CPUs"
+        found.append({"feature": feature, "missing": "a C++ compiler", "install": "apt install g++"})
+    return found
 
 
 def _print_machine(document: dict[str, Any]) -> None:

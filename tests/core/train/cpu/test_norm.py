@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import cvp_core
+from cvp_core import native
 from cvp_core.train import Callback, EpochResult, plan, train
-from cvp_core.train.cpu import FasterLayers, native, norm
+from cvp_core.train.cpu import FasterLayers, norm
 
-pytestmark = pytest.mark.skipif(native.library("norm") is None, reason="no C++ compiler")
+pytestmark = pytest.mark.skipif(native.library(norm.SOURCE) is None, reason="no C++ compiler")
 
 # Pictures, channels (of which 16 make a vector and four of these a step), height, width.
 SHAPES = [(2, 1, 1, 1), (2, 3, 5, 7), (3, 16, 8, 8), (2, 20, 9, 9), (4, 64, 4, 4), (1, 72, 17, 19), (5, 208, 30, 31)]
@@ -253,16 +254,16 @@ def test_a_library_is_compiled_once_and_a_compiler_that_fails_leaves_nothing(
     try:
         monkeypatch.setenv("CXX", "false")
         native.library.cache_clear()
-        assert native.library("norm") is None
+        assert native.library(norm.SOURCE) is None
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
         monkeypatch.delenv("CXX")
         native.library.cache_clear()
-        assert native.library("norm") is not None
+        assert native.library(norm.SOURCE) is not None
         (made,) = (path for path in tmp_path.rglob("*") if path.is_file())
         before = made.stat().st_mtime_ns
         monkeypatch.setenv("CXX", "false")
         native.library.cache_clear()
-        assert native.library("norm") is not None
+        assert native.library(norm.SOURCE) is not None
         assert made.stat().st_mtime_ns == before
     finally:
         native.library.cache_clear()

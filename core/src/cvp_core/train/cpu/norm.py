@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import Function, FunctionCtx, once_differentiable
 
-from .native import library
+from ...native import library
 
-__all__ = ["Norms"]
+__all__ = ["SOURCE", "Norms"]
+
+SOURCE = Path(__file__).with_name("norm.cpp")
 
 
 class Norms:
@@ -46,7 +49,7 @@ class Norms:
         """`functional.batch_norm` by the statistics of the batch, or None where that is to compute it."""
         if not training or weight is None or bias is None or not _are_reduced_maps(input):
             return None
-        if library("norm") is None:
+        if library(SOURCE) is None:
             return None
         known = [tensor for tensor in (weight, bias, running_mean, running_var) if tensor is not None]
         if (running_mean is None) != (running_var is None) or not all(_is_for(input, tensor) for tensor in known):
@@ -116,7 +119,7 @@ def _rewritten(images: Tensor, found: Tensor, saved: Tensor) -> None:
 
 
 def _native() -> ctypes.CDLL:
-    found = library("norm")
+    found = library(SOURCE)
     assert found is not None
     return found
 

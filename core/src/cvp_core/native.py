@@ -14,31 +14,35 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from ...places import user_cache
+from .places import user_cache
 
-__all__ = ["library"]
+__all__ = ["compiler", "library"]
 
 _FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared", "-fopenmp")
 _LONGEST_S = 120
 
 
 @cache
-def library(name: str) -> ctypes.CDLL | None:
-    """What `name`.cpp beside this file exports, or None where there is no Linux, no compiler or no room for it.
+def library(source: Path) -> ctypes.CDLL | None:
+    """What a .cpp exports, or None where there is no Linux, no compiler or no room for it.
 
-    It is compiled by $CXX or g++ and kept in the user's cache folder, by its text and this machine's processor. It
-    shares torch's threads, for it is linked to the same OpenMP.
+    It is compiled once and kept in the user's cache folder, by its text and this machine's processor. It shares
+    torch's threads, for it is linked to the same OpenMP.
     """
     if sys.platform != "linux":
         return None
-    source = Path(__file__).with_name(f"{name}.cpp")
     try:
-        target = user_cache("native") / f"{name}-{_key(source)}.so"
+        target = user_cache("native") / f"{source.stem}-{_key(source)}.so"
         if not target.exists():
             _build(source, target)
         return ctypes.CDLL(str(target))
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def compiler() -> str | None:
+    """The C++ compiler: $CXX, else g++ or c++."""
+    return shutil.which(os.environ.get("CXX") or "g++") or shutil.which("c++")
 
 
 def _key(source: Path) -> str:
@@ -51,12 +55,12 @@ def _key(source: Path) -> str:
 
 def _build(source: Path, target: Path) -> None:
     """The library appears whole or not at all. Raises OSError or subprocess.SubprocessError."""
-    compiler = shutil.which(os.environ.get("CXX") or "g++") or shutil.which("c++")
-    if compiler is None:
+    program = compiler()
+    if program is None:
         raise FileNotFoundError("no C++ compiler")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
-        command = [compiler, *_FLAGS, "-o", str(made), str(source)]
+        command = [program, *_FLAGS, "-o", str(made), str(source)]
         subprocess.run(command, check=True, capture_output=True, timeout=_LONGEST_S)
         os.replace(made, target)
