@@ -41,7 +41,7 @@ def test_threads_are_as_many_as_run_without_waiting(durations: list[float]) -> N
 def test_a_moments_load_takes_no_thread_from_long_work(durations: list[float]) -> None:
     durations += [BUSY, BUSY, FREE]
     assert pick_threads(tries=3) == 4
-    durations += [BUSY, BUSY, BUSY, BUSY, FREE]
+    durations += [BUSY, BUSY, BUSY, FREE, BUSY, FREE]
     assert pick_threads(tries=3) == 2
     assert durations == []
 

@@ -1,9 +1,10 @@
 """Where the time of a forward pass goes, by kind of layer, beside the machine's matrix product.
 
-    python tests/peers/inference_layers.py [--model densenet121] [--batch 16] [--seconds 5]
+    python tests/peers/inference_layers.py [--model densenet121] [--batch 16] [--threads N] [--seconds 5]
 
-OpenVINO's own counters of what `cvp compile --backend openvino` runs, float32 and bfloat16; one stream, so that the
-times of layers add up. Each kind of convolution with its rate and its share of the GEMM limit measured in this run.
+OpenVINO's own counters of the network that `cvp compile --backend openvino` makes, float32 and bfloat16; one stream, so
+that the times of layers add up. `--batch 1 --threads 1` is what each stream does where a batch is computed in pieces.
+Each kind of convolution with its rate and its share of the GEMM limit of as many threads, measured in this run.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def costs(network: Any) -> dict[str, tuple[str, float]]:
     return found
 
 
-def profile(network: Any, size: tuple[int, ...], batch: int, precision: str, seconds: float) -> dict[str, list[float]]:
+def profile(
+    network: Any, size: tuple[int, ...], batch: int, precision: str, threads: int | None, seconds: float
+) -> dict[str, list[float]]:
     """By kind of layer: [milliseconds, GFLOP], and the whole pass under "all", as a caller waits for it."""
     import openvino
 
@@ -66,6 +69,8 @@ def profile(network: Any, size: tuple[int, ...], batch: int, precision: str, sec
         "NUM_STREAMS": "1",
         "PERF_COUNT": "YES",
     }
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = str(threads)
     request = openvino.Core().compile_model(network, "CPU", settings).create_infer_request()
     images = np.random.default_rng(0).normal(size=(batch, *size)).astype(np.float32)
     request.infer({0: images})
@@ -89,14 +94,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="densenet121")
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--seconds", type=float, default=5.0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         network, size = exported(given.model, Path(folder))
         for precision in ("float32", "bfloat16"):
-            before = measure_limits([precision], "cpu", None)
-            found = profile(network, size, given.batch, precision, given.seconds)
-            limit = before.better(measure_limits([precision], "cpu", None)).gemm_gflops[precision]
+            before = measure_limits([precision], "cpu", given.threads)
+            found = profile(network, size, given.batch, precision, given.threads, given.seconds)
+            limit = before.better(measure_limits([precision], "cpu", given.threads)).gemm_gflops[precision]
             print(f"{given.model}, batch {given.batch}, {precision}; GEMM {limit:.0f} GFLOP/s")
             print(f"  {'kind':28} {'ms':>8} {'of time':>8} {'GFLOP/s':>9} {'of GEMM':>8}")
             whole = found["all"][0]

@@ -98,10 +98,22 @@ def pick_threads(wanted: int | None = None, tries: int = 1) -> int:
 
     if wanted is not None:
         return wanted
-    threads = torch.get_num_threads()
+    most, free = torch.get_num_threads(), 1
+    for number in range(tries):
+        if number:
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+        free = max(free, _free_threads(most))
+        if free == most:
+            break
+    return free
+
+
+def _free_threads(most: int) -> int:
+    """Of `most`, half of them and so on the first number of which none waits for its core now."""
+    threads = most
     while threads > 1:
         with computing_threads(threads):
-            if any(_are_free(number) for number in range(tries)):
+            if _seconds_an_operation() < _SLOW_OPERATION_S:
                 break
         threads //= 2
     return threads
@@ -170,13 +182,6 @@ def fitting_threads() -> Iterator[None]:
 # 100,000 additions take 10 to 50 microseconds; a lost time slice takes at least a millisecond.
 _SLOW_OPERATION_S = 0.0003
 _SECONDS_BETWEEN_TRIES = 0.5
-
-
-def _are_free(earlier: int) -> bool:
-    """Whether no thread waits for its core; after `earlier` tries, a while later."""
-    if earlier:
-        time.sleep(_SECONDS_BETWEEN_TRIES)
-    return _seconds_an_operation() < _SLOW_OPERATION_S
 
 
 def _seconds_an_operation(count: int = 200, limit_s: float = 0.3) -> float:
