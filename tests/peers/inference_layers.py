@@ -22,16 +22,15 @@ from cvp_core.bench.roofline import measure_limits
 
 
 def exported(model: str, folder: Path) -> Any:
-    """The folded network as OpenVINO reads it."""
+    """The rewritten network as OpenVINO reads it."""
     import openvino
     import torch
 
     import cvp_core
-    from cvp_core.compile.graph import fold_norms
-    from cvp_core.compile.onnx_export import export_onnx
+    from cvp_core.compile.onnx_export import export_onnx, rewritten
 
     torch.manual_seed(0)
-    net = fold_norms(cvp_core.create_model(model).eval())
+    net = rewritten(cvp_core.create_model(model).eval())
     size = cvp_core.get_spec(model).input_size
     export_onnx(net, torch.zeros(2, *size), folder / "model.onnx", ("image", "logits"), batch="batch")
     return openvino.Core().read_model(folder / "model.onnx"), size

@@ -46,9 +46,17 @@ class FakeMlflow(ModuleType):
     def __init__(self) -> None:
         super().__init__("mlflow")
         self.calls: list[tuple[str, Any, Any]] = []
+        self.runs: list[str] = []
+        self.exceptions = SimpleNamespace(MlflowException=RuntimeError)
 
-    def start_run(self, run_id: str | None = None, *, run_name: str | None = None) -> None:
-        self.calls.append(("start_run", run_name, None))
+    def start_run(self, run_id: str | None = None, *, run_name: str | None = None) -> Any:
+        if run_id is not None and run_id not in self.runs:
+            raise self.exceptions.MlflowException(f"Run '{run_id}' not found")
+        if run_id is None:
+            run_id = f"run{len(self.runs)}"
+            self.runs.append(run_id)
+        self.calls.append(("start_run", run_name, run_id))
+        return SimpleNamespace(info=SimpleNamespace(run_id=run_id))
 
     def log_params(self, params: dict[str, Any]) -> None:
         self.calls.append(("log_params", params, None))
@@ -81,6 +89,7 @@ def test_a_run_is_told_from_its_settings_to_its_files(fake: FakeMlflow, tmp_path
     (tracker,) = trackers()
     assert fake.calls == []
     run = tmp_path / "2026-11-22_10-00-00_oneconv-birds"
+    run.mkdir()
     nan = float("nan")
     tracker.on_start(PLAN, run)
     tracker.on_epoch(EpochResult(1, 1.5, 0.25, 2.0, 0.5, 1e-3, 3.0, True))
@@ -108,6 +117,18 @@ def test_a_run_that_was_stopped_is_marked_so(fake: FakeMlflow, tmp_path: Path) -
     tracker.on_start(PLAN, tmp_path)
     tracker.on_end(SimpleNamespace(run=tmp_path, best_epoch=0, top1=None, test_top1=None, was_interrupted=True))
     assert fake.calls[-1] == ("end_run", "KILLED", None)
+
+
+def test_a_resumed_run_goes_on_in_its_own_mlflow_run_where_the_server_has_it(fake: FakeMlflow, tmp_path: Path) -> None:
+    for _ in range(2):
+        (tracker,) = trackers()
+        tracker.on_start(PLAN, tmp_path)
+    assert [call[0] for call in fake.calls] == ["start_run", "log_params", "start_run"]
+    assert fake.calls[2] == ("start_run", None, "run0")
+    fake.runs.clear()
+    (tracker,) = trackers()
+    tracker.on_start(PLAN, tmp_path)
+    assert [call[0] for call in fake.calls[3:]] == ["start_run", "log_params"]
 
 
 def test_without_a_tracking_uri_there_is_no_tracker(installed: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,16 +26,16 @@ _LONGEST_S = 120
 def library(source: Path) -> ctypes.CDLL | None:
     """What a .cpp exports, or None where there is no Linux, no compiler or no room for it.
 
-    It is compiled once and kept in the user's cache folder, by its text and this machine's processor. It shares
-    torch's threads, for it is linked to the same OpenMP.
+    It is compiled once and kept in the user's cache folder, by its text and this machine's processor; one that another
+    user put there is not loaded. It shares torch's threads, for it is linked to the same OpenMP.
     """
     if sys.platform != "linux":
         return None
     try:
-        target = user_cache("native") / f"{source.stem}-{_key(source)}.so"
+        target = user_cache("native") / str(os.getuid()) / f"{source.stem}-{_key(source)}.so"
         if not target.exists():
             _build(source, target)
-        return ctypes.CDLL(str(target))
+        return ctypes.CDLL(str(target)) if target.stat().st_uid == os.getuid() else None
     except (OSError, subprocess.SubprocessError):
         return None
 

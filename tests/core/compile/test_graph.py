@@ -7,8 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from cvp_core import create_model
-from cvp_core.blocks import Dense, DualPath, NormActConv, pre_activated_basic
-from cvp_core.compile.graph import PathBuffer, ScaleShift, fold_norms, pad_groups, path_buffers
+from cvp_core.blocks import Dense, DualPath, NormActConv, pre_activated_basic, pre_activated_bottleneck
+from cvp_core.compile.graph import (
+    PathBuffer,
+    ScaleShift,
+    TwoPaths,
+    fold_norms,
+    pad_groups,
+    path_buffers,
+    two_paths,
+)
 
 
 def randomised(name: str) -> nn.Module:
@@ -187,3 +195,59 @@ def test_groups_that_are_read_by_more_than_one_convolution_stay() -> None:
     net = fold_norms(randomised("shufflenet_v2_x0_5"))  # depthwise: each group is a channel
     assert pad_groups(net, 8).state_dict().keys() == net.state_dict().keys()
     assert difference(net(pictures()), pad_groups(net, 8)(pictures())) == 0
+
+
+@pytest.mark.parametrize("is_folded", [False, True])
+@pytest.mark.parametrize("name", ["dpn68", "dualpath"])
+@torch.inference_mode()
+def test_dual_paths_apart_give_the_same_logits(name: str, is_folded: bool) -> None:
+    net = randomised(name)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    given = fold_norms(net) if is_folded else net
+    apart = two_paths(given)
+    kinds = [type(module) for module in apart.modules()]
+    assert kinds.count(TwoPaths) == 4  # one a stage
+    assert DualPath not in kinds
+    assert difference(given(pictures()), apart(pictures())) < 1e-5
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    assert path_count(apart) == path_count(net)
+
+
+def path_count(net: nn.Module) -> int:
+    """Weights of convolutions and linear layers: cut in two, none is there twice."""
+    return sum(module.weight.numel() for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear))
+
+
+def dual(channels: int, width: int, growth: int = 2, *, projected: bool = False) -> DualPath:
+    branch = pre_activated_bottleneck(channels, 4, width + growth)
+    return DualPath(branch, width, NormActConv(channels, width + 2 * growth, 1) if projected else None)
+
+
+@torch.inference_mode()
+def test_dual_paths_of_one_width_are_apart_together_and_others_by_themselves() -> None:
+    torch.manual_seed(0)
+    rows = [dual(8, 4), dual(10, 4), dual(12, 6, projected=True), dual(12, 6), dual(14, 3), dual(16, 3), nn.ReLU()]
+    net = nn.Sequential(nn.Sequential(nn.Conv2d(3, 8, 1), *rows)).eval()
+    for norm in norms_of(net):
+        nn.init.normal_(norm.weight)
+        nn.init.normal_(norm.bias)
+        norm.running_mean.normal_()  # type: ignore[union-attr]
+    apart = two_paths(net)
+    assert [type(part) for part in apart[0]] == [nn.Conv2d, TwoPaths, TwoPaths, TwoPaths, nn.ReLU]
+    assert [len(part.links) for part in apart[0] if isinstance(part, TwoPaths)] == [2, 1, 2]
+    torch.testing.assert_close(apart(pictures(8)), net(pictures(8)), rtol=1e-4, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_dual_paths_that_are_otherwise_built_stay() -> None:
+    plain = [DualPath(nn.Conv2d(6, 6, 1), 4), DualPath(nn.Conv2d(8, 6, 1), 4)]
+    without_growth = [dual(6, 4, 0), dual(6, 4, 0)]
+    alone = [dual(6, 4), nn.ReLU()]
+    for parts in (plain, without_growth, alone, [dual(6, 0), dual(8, 0)]):
+        net = nn.Sequential(nn.Sequential(*parts)).eval()
+        assert [type(part) for part in two_paths(net)[0]] == [type(part) for part in parts]
+
+
+def test_dual_paths_in_training_mode_are_refused() -> None:
+    with pytest.raises(ValueError, match="training mode"):
+        two_paths(create_model("dualpath"))

@@ -18,8 +18,11 @@ __all__ = ["MlflowTracker"]
 _METRICS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
+_KEPT = "mlflow.txt"  # in the run folder: the id of its MLflow run
+
+
 class MlflowTracker(Callback):
-    """One MLflow run for each training run, named as its folder."""
+    """One MLflow run for each training run, named as its folder, and the same again when that is resumed."""
 
     def __init__(self) -> None:
         self.mlflow: Any = None
@@ -33,9 +36,23 @@ class MlflowTracker(Callback):
                 f"MLFLOW_TRACKING_URI is set, but MLflow cannot be imported ({error}): pip install mlflow-skinny, "
                 "or unset MLFLOW_TRACKING_URI"
             ) from error
-        self.mlflow.start_run(run_name=run.name)
+        if self._is_reopened(run):
+            return
+        started = self.mlflow.start_run(run_name=run.name)
+        (run / _KEPT).write_text(f"{started.info.run_id}\n", encoding="utf-8")
         resolved = {"parameters": plan.parameters, "device": plan.device, "precision": plan.precision}
         self.mlflow.log_params({**plan.config.to_dict(), **resolved})
+
+    def _is_reopened(self, run: Path) -> bool:
+        """Whether the MLflow run of an earlier start goes on; a server that no longer has it gets a new one."""
+        kept = run / _KEPT
+        if not kept.exists():
+            return False
+        try:
+            self.mlflow.start_run(run_id=kept.read_text(encoding="utf-8").strip())
+        except self.mlflow.exceptions.MlflowException:
+            return False
+        return True
 
     def on_epoch(self, result: EpochResult) -> None:
         values = {name: getattr(result, name) for name in _METRICS}

@@ -18,7 +18,7 @@ from cvp_core import native
 from cvp_core.train import Callback, EpochResult, plan, train
 from cvp_core.train.cpu import FasterLayers, norm
 
-pytestmark = pytest.mark.skipif(native.library(norm.SOURCE) is None, reason="no C++ compiler")
+pytestmark = pytest.mark.skipif(native.compiler() is None, reason="no C++ compiler")
 
 # Pictures, channels (of which 16 make a vector and four of these a step), height, width.
 SHAPES = [(2, 1, 1, 1), (2, 3, 5, 7), (3, 16, 8, 8), (2, 20, 9, 9), (4, 64, 4, 4), (1, 72, 17, 19), (5, 208, 30, 31)]
@@ -267,6 +267,17 @@ def test_a_library_is_compiled_once_and_a_compiler_that_fails_leaves_nothing(
         assert made.stat().st_mtime_ns == before
     finally:
         native.library.cache_clear()
+
+
+def test_a_library_that_another_user_put_there_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CVP_CACHE", str(tmp_path))
+    monkeypatch.setattr(native.os, "getuid", lambda: 54321)
+    native.library.cache_clear()
+    try:
+        assert native.library(norm.SOURCE) is None
+    finally:
+        native.library.cache_clear()
+    assert [path.parent.name for path in tmp_path.rglob("*.so")] == ["54321"]
 
 
 def test_a_norm_without_a_gradient_is_normed_too(calls: list[bool]) -> None:

@@ -28,13 +28,12 @@ def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray
     """
     import torch
 
-    from ..graph import fold_norms
-    from ..onnx_export import export_onnx
+    from ..onnx_export import export_onnx, rewritten
 
     if job.precision != "float32" or job.device != "cpu":
         raise ConfigError(f"onnxruntime computes in float32 on a cpu, not in {job.precision} on {job.device}")
     # Of any count, which a plan's session fixes; at 2, for a dynamic size of 1 would be taken for a constant.
-    export_onnx(fold_norms(model), torch.zeros(2, *job.input_size), folder / _FILE, (INPUT, OUTPUT), batch=BATCH)
+    export_onnx(rewritten(model), torch.zeros(2, *job.input_size), folder / _FILE, (INPUT, OUTPUT), batch=BATCH)
     best = fastest({plan: _runner(folder, plan, job) for plan in plans(job)}, job)
     (folder / _PLAN).write_text(json.dumps({"plan": best.to_json()}) + "\n", encoding="utf-8")
 

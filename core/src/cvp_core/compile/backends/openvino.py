@@ -82,11 +82,10 @@ def _converted(core: Any, model: ImageClassifier, job: Job, folder: Path) -> Any
     """An openvino.Model of any batch, by way of a file of ONNX: OpenVINO's own converter takes five times as long."""
     import torch
 
-    from ..graph import fold_norms
-    from ..onnx_export import export_onnx
+    from ..onnx_export import export_onnx, rewritten
 
     path = folder / _ONNX
-    export_onnx(fold_norms(model), torch.zeros(2, *job.input_size), path, ("image", "logits"), batch="batch")
+    export_onnx(rewritten(model), torch.zeros(2, *job.input_size), path, ("image", "logits"), batch="batch")
     return core.read_model(path)
 
 

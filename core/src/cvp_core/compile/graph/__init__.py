@@ -5,7 +5,8 @@ still are there, so that what reads parts reads the result too. A network in tra
 """
 
 from .buffers import PathBuffer, ScaleShift, path_buffers
+from .dual import TwoPaths, two_paths
 from .folding import fold_norms
 from .groups import pad_groups
 
-__all__ = ["PathBuffer", "ScaleShift", "fold_norms", "pad_groups", "path_buffers"]
+__all__ = ["PathBuffer", "ScaleShift", "TwoPaths", "fold_norms", "pad_groups", "path_buffers", "two_paths"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, fx, nn
 
-from .rewriting import LayerTracer, copied, replace
+from .rewriting import LayerTracer, copied, replace, resized_conv
 
 __all__ = ["pad_groups"]
 
@@ -35,9 +34,9 @@ def pad_groups(model: _Net, multiple: int) -> _Net:
             continue
         given, made = (_spread(grouped.groups, count, width) for count, width in zip(counts, widths, strict=True))
         spread_in = _spread(1, counts[0], widths[0])  # within a group
-        replace(model, names[0], _resized_conv(before, outputs=given))
-        replace(model, names[1], _resized_conv(grouped, inputs=spread_in, outputs=made))
-        replace(model, names[2], _resized_conv(after, inputs=made))
+        replace(model, names[0], resized_conv(before, outputs=given))
+        replace(model, names[1], resized_conv(grouped, inputs=spread_in, outputs=made))
+        replace(model, names[2], resized_conv(after, inputs=made))
     return model
 
 
@@ -46,31 +45,6 @@ def _spread(groups: int, count: int, width: int) -> Tensor:
     old = torch.full((groups, width), -1)
     old[:, :count] = torch.arange(groups * count).view(groups, count)
     return old.flatten()
-
-
-def _resized_conv(conv: nn.Conv2d, *, inputs: Tensor | None = None, outputs: Tensor | None = None) -> nn.Conv2d:
-    """`conv` with its channels put where `inputs` and `outputs` say; -1 is a channel of zeros."""
-
-    def placed(tensor: Tensor, places: Tensor, dim: int) -> Tensor:
-        places = places.to(tensor.device)
-        kept = tensor.index_select(dim, places.clamp(min=0))
-        shape = [-1 if axis == dim else 1 for axis in range(tensor.dim())]
-        return kept * (places >= 0).view(shape).to(kept.dtype)
-
-    weight, bias = conv.weight.detach(), None if conv.bias is None else conv.bias.detach()
-    if inputs is not None:
-        weight = placed(weight, inputs, 1)
-    if outputs is not None:
-        weight = placed(weight, outputs, 0)
-        bias = None if bias is None else placed(bias, outputs, 0)
-    new = copy.copy(conv)
-    new._parameters = dict(conv._parameters)
-    last = conv.weight.is_contiguous(memory_format=torch.channels_last)
-    weight = weight.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
-    new.weight = nn.Parameter(weight, requires_grad=False)
-    new.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
-    new.out_channels, new.in_channels = weight.size(0), weight.size(1) * conv.groups
-    return new
 
 
 def _grouped_chains(model: nn.Module) -> list[tuple[str, str, str]]:

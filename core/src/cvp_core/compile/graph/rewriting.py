@@ -1,13 +1,14 @@
-"""What every rewriting of a network needs: a copy, another module in the place of one, and a trace down to layers."""
+"""What every rewriting needs: a copy, another module in the place of one, other channels, a trace to the layers."""
 
 from __future__ import annotations
 
 import copy
 from typing import TypeVar
 
-from torch import fx, nn
+import torch
+from torch import Tensor, fx, nn
 
-__all__ = ["CONVS", "NORMS", "LayerTracer", "copied", "replace"]
+__all__ = ["CONVS", "NORMS", "LayerTracer", "copied", "replace", "resized_conv"]
 
 _Net = TypeVar("_Net", bound=nn.Module)
 
@@ -26,6 +27,31 @@ def replace(model: nn.Module, name: str, new: nn.Module) -> None:
     """Puts `new` where the submodule `name` is."""
     parent, _, own = name.rpartition(".")
     setattr(model.get_submodule(parent), own, new.eval())
+
+
+def resized_conv(conv: nn.Conv2d, *, inputs: Tensor | None = None, outputs: Tensor | None = None) -> nn.Conv2d:
+    """`conv` with its channels put where `inputs` and `outputs` say; -1 is a channel of zeros."""
+
+    def placed(tensor: Tensor, places: Tensor, dim: int) -> Tensor:
+        places = places.to(tensor.device)
+        kept = tensor.index_select(dim, places.clamp(min=0))
+        shape = [-1 if axis == dim else 1 for axis in range(tensor.dim())]
+        return kept * (places >= 0).view(shape).to(kept.dtype)
+
+    weight, bias = conv.weight.detach(), None if conv.bias is None else conv.bias.detach()
+    if inputs is not None:
+        weight = placed(weight, inputs, 1)
+    if outputs is not None:
+        weight = placed(weight, outputs, 0)
+        bias = None if bias is None else placed(bias, outputs, 0)
+    new = copy.copy(conv)
+    new._parameters = dict(conv._parameters)
+    last = conv.weight.is_contiguous(memory_format=torch.channels_last)
+    weight = weight.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+    new.weight = nn.Parameter(weight, requires_grad=False)
+    new.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+    new.out_channels, new.in_channels = weight.size(0), weight.size(1) * conv.groups
+    return new
 
 
 class LayerTracer(fx.Tracer):
