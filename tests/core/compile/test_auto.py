@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 import cvp_core
 from cvp_core.apart import call_apart
 from cvp_core.compile import Job, Sample, Trial, auto, candidates, read_manifest
+from cvp_core.compile.timing import Timing
 from cvp_core.errors import ConfigError, MachineError, NotInstalledError
 
 Compile = Callable[..., list[Trial]]
@@ -113,3 +115,50 @@ def test_a_precision_or_device_that_a_backend_lacks_is_refused() -> None:
         candidates("right", "int8", Job((3, 32, 32)), may_be_lossy=True)
     with pytest.raises(ConfigError, match="does not run on cuda"):
         candidates("right", "float32", Job((3, 32, 32), device="cuda"))
+
+
+def timed(backend: str, rate: float, fault: str = "") -> Trial:
+    (candidate,) = candidates(backend, "float32", Job((1, 28, 28), batch_size=1, mode=""))[0][:1]
+    return Trial(candidate, Path(backend), fault, timing=Timing(1 / rate, 1 / rate, 0.0, 9))
+
+
+def test_the_fastest_are_timed_again_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    told: list[float] = []
+
+    def again(trial: Trial, exam: Any, *, seconds: float, time_limit: float) -> Trial:
+        asked.append(trial.candidate.name)
+        rate = 150 if trial.candidate.name == "slow" else trial.images_per_s
+        return replace(trial, timing=Timing(1 / rate, 1 / rate, 0.0, 9), rounds=trial.rounds + 1)
+
+    monkeypatch.setattr(auto, "run_again", again)
+    trials = [timed("failing", 1), timed("slow", 60), timed("right", 100), timed("wrong", 300, "its logits differ")]
+    found = auto.run_off(trials, None, tell=lambda trial: told.append(round(trial.images_per_s)))
+    assert asked == ["right", "slow", "right", "slow"]  # the first is too far behind, the last is wrong
+    assert told == [100, 150, 100, 150]
+    assert [trial.candidate.name for trial in found] == ["failing", "slow", "right", "wrong"]
+    assert auto.best(found).candidate.name == "slow"
+    asked.clear()
+    assert auto.run_off(trials[1:2] + trials[3:], None) == trials[1:2] + trials[3:]
+    assert asked == []
+
+
+def test_one_that_fails_in_the_run_off_is_not_kept(
+    compile_linear: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+
+    def flaky(target: str, arguments: Mapping[str, Any], **limits: Any) -> dict[str, Any]:
+        nonlocal calls
+        calls += 1
+        if calls == 5:  # two trials of two processes each come before
+            return {"error": "it ended by SIGSEGV"}
+        return call_apart(target, arguments, **limits)
+
+    monkeypatch.setattr("cvp_core.compile.trial.call_apart", flaky)
+    monkeypatch.setattr(auto, "_NEAR", 1e9)
+    trials = compile_linear(tmp_path / "l.cvp", "right", "slow")
+    assert sorted(trial.fault for trial in trials) == ["", "running again: it ended by SIGSEGV"]
+    (kept,) = (trial for trial in trials if not trial.fault)
+    assert kept.rounds == 3
+    assert read_manifest(tmp_path / "l.cvp").timing == kept.timing.to_json()  # type: ignore[union-attr]

@@ -126,7 +126,8 @@ def command(
         max_drop=max_drop,
         time_limit=time_limit,
         tell=lambda trial: say(
-            f"tried  {trial.candidate.label}: {trial.fault or f'{trial.images_per_s:.1f} images/s'}"
+            f"{'tried' if trial.rounds == 1 else 'again'}  {trial.candidate.label}: "
+            f"{trial.fault or f'{trial.images_per_s:.1f} images/s'}"
         ),
     )
     if as_json:
