@@ -243,7 +243,12 @@ def test_dual_paths_that_are_otherwise_built_stay() -> None:
     plain = [DualPath(nn.Conv2d(6, 6, 1), 4), DualPath(nn.Conv2d(8, 6, 1), 4)]
     without_growth = [dual(6, 4, 0), dual(6, 4, 0)]
     alone = [dual(6, 4), nn.ReLU()]
-    for parts in (plain, without_growth, alone, [dual(6, 0), dual(8, 0)]):
+    without_appended = [dual(4, 4), dual(4, 4)]  # as the first of a net would be
+    without_statistics = [dual(6, 4), dual(8, 4)]
+    for norm in norms_of(nn.Sequential(*without_statistics)):
+        norm.running_mean = norm.running_var = None
+    others = [without_appended, without_statistics, [dual(6, 0), dual(8, 0)]]
+    for parts in (plain, without_growth, alone, *others):
         net = nn.Sequential(nn.Sequential(*parts)).eval()
         assert [type(part) for part in two_paths(net)[0]] == [type(part) for part in parts]
 

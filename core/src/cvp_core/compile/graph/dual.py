@@ -48,15 +48,17 @@ def _rows(parts: Iterable[nn.Module]) -> list[list[nn.Module]]:
 
 
 def _width(part: nn.Module) -> int:
-    """Of a path that can be taken apart; 0 of everything else."""
+    """Of a path that can be taken apart and has channels of both kinds throughout; 0 of everything else."""
     if type(part) is not DualPath or type(part.branch) is not nn.Sequential or len(part.branch) < 2:
         return 0
-    ends = [part.branch[0], part.branch[-1]]
-    if not all(map(_is_plain, ends if part.shortcut is None else [*ends, part.shortcut])):
+    units = [part.branch[0], part.branch[-1], *([] if part.shortcut is None else [part.shortcut])]
+    if not all(map(_is_plain, units)):
         return 0
-    first, last = ends
-    appends = last.conv.out_channels > part.width  # type: ignore[union-attr, operator]
-    return part.width if appends and type(first.norm) is nn.BatchNorm2d else 0
+    first, _, last = _ends(part)
+    read = first.conv.in_channels if part.shortcut is None else cast(NormActConv, part.shortcut).conv.out_channels
+    has_both = min(read, last.conv.out_channels) > part.width
+    has_norm = type(first.norm) is nn.BatchNorm2d and first.norm.running_mean is not None
+    return part.width if has_both and has_norm else 0
 
 
 def _is_plain(unit: nn.Module) -> bool:
