@@ -69,8 +69,8 @@ def prepare(weights: str, side: int, place: str, folder: str) -> dict[str, Any]:
     return {"size": list(pictures.shape[1:])}
 
 
-def trials(weights: str, side: int, seconds: float, place: Path) -> dict[str, Any]:
-    """The trial of each precision, compiled below `place`. Raises RuntimeError for one that gives no answers."""
+def trials(weights: str, side: int, seconds: float, place: Path) -> tuple[dict[str, Any], Any]:
+    """The trial of each precision, compiled below `place`, and its exam. Raises RuntimeError if one fails."""
     from cvp_core.compile import Job, candidates
     from cvp_core.compile.manifest import WEIGHTS
     from cvp_core.compile.trial import Exam, run_trial
@@ -92,26 +92,19 @@ def trials(weights: str, side: int, seconds: float, place: Path) -> dict[str, An
         if trial.timing is None:
             raise RuntimeError(f"{trial.candidate.label}: {trial.fault}")
         found[precision] = trial
-    return found
+    return found, exam
 
 
-def rates(found: dict[str, Any], rounds: int, seconds: float, place: Path) -> dict[str, float]:
+def rates(found: dict[str, Any], exam: Any, rounds: int, seconds: float) -> dict[str, float]:
     """Images a second, the median of the rounds' medians; `found` is the first round."""
+    from cvp_core.compile.trial import run_again
+
     each = {precision: [trial.images_per_s] for precision, trial in found.items()}
     for _ in range(rounds - 1):
         for precision, trial in found.items():
-            asked = {
-                "backend": trial.candidate.backend,
-                "job": trial.candidate.job.to_json(),
-                "payload": str(trial.payload),
-                "pictures": str(place / "pictures.npy"),
-                "count": BATCH,
-                "seconds": seconds,
-                "logits": str(place / "again.npy"),
-            }
-            answer = call_apart("cvp_core.compile.trial:run_here", asked, time_limit=LIMIT_S)
-            if "error" not in answer:
-                each[precision].append(BATCH / answer["timing"]["p50"])
+            again = run_again(replace(trial, timing=None), exam, seconds=seconds, time_limit=LIMIT_S)
+            if not again.fault:
+                each[precision].append(again.images_per_s)
     return {precision: statistics.median(values) for precision, values in each.items()}
 
 
@@ -128,9 +121,9 @@ def measure(model: str, weights: str, given: argparse.Namespace) -> bool:
         tempfile.TemporaryDirectory(dir=given.scratch) as small,
         tempfile.TemporaryDirectory(dir=given.scratch) as large,
     ):
-        accuracy = trials(weights, 0, 0.2, Path(small))["int8"].accuracy
-        found = trials(weights, SIDE, given.seconds, Path(large))
-        rate = rates(found, given.rounds, given.seconds, Path(large))
+        accuracy = trials(weights, 0, 0.2, Path(small))[0]["int8"].accuracy
+        found, exam = trials(weights, SIDE, given.seconds, Path(large))
+        rate = rates(found, exam, given.rounds, given.seconds)
     ratio, at_large = rate["int8"] / rate["bfloat16"], found["int8"].accuracy
     speeds = f"{rate['bfloat16']:8.1f} {rate['int8']:8.1f} {ratio:6.2f}"
     costs = f"{accuracy.plain:8.2%} {accuracy.drop:6.2f}   {at_large.plain:8.2%} {at_large.drop:6.2f}"

@@ -6,7 +6,7 @@ import copy
 import math
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +15,12 @@ from torch.overrides import TorchFunctionMode
 
 from .graph import fold_norms, two_paths
 
-if TYPE_CHECKING:
-    from ..network import ImageClassifier
-
 __all__ = ["export_onnx", "rewritten"]
 
 _OPSET = 18  # the newest that torch writes by tracing; runtimes of 2023 and later read it
 
 
-def rewritten(model: ImageClassifier) -> ImageClassifier:
+def rewritten(model: nn.Module) -> nn.Module:
     """A copy of a network in evaluation mode as the runtimes on CPUs compute it fastest."""
     return two_paths(fold_norms(model))
 

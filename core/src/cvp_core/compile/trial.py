@@ -114,25 +114,18 @@ def run_trial(
         raise ValueError(f"{job.precision} is judged by labelled pictures and a budget")
     payload.mkdir(exist_ok=True)
     reference = exam.reference if is_lossy else exam.reference[:COMPARED]
-    arguments = {"backend": candidate.backend, "job": job.to_json(), "payload": str(payload)}
-
-    def apart(function: str, **more: Any) -> Mapping[str, Any]:
-        target = f"cvp_core.compile.trial:{function}"
-        return call_apart(target, {**arguments, **more}, time_limit=time_limit, threads=job.threads)
-
-    compiled = apart("compile_here", weights=str(exam.weights), calibration=str(exam.calibration))
+    asked = {"weights": str(exam.weights), "calibration": str(exam.calibration)}
+    compiled = _apart("compile_here", candidate, payload, time_limit, asked)
     if "error" in compiled:
         is_late = bool(compiled.get("is_late"))
         return Trial(candidate, payload, f"compiling: {compiled['error']}", is_late=is_late)
-    logits = payload.with_name(f"{payload.name}-logits.npy")
-    asked = {"pictures": str(exam.pictures), "count": len(reference), "seconds": seconds, "slowest": slowest}
-    found = apart("run_here", **asked, logits=str(logits))
+    found = _run_apart(candidate, payload, exam, time_limit, count=len(reference), seconds=seconds, slowest=slowest)
     if "error" in found:
         return Trial(candidate, payload, f"running: {found['error']}", compiled["seconds"])
     if slowest is not None and "too_slow" in found:
         fault = f"running: {found['too_slow']:.2g} s a batch, above {slowest:.2g} s not worth the rest of the trial"
         return Trial(candidate, payload, fault, compiled["seconds"])
-    answers = np.load(logits)
+    answers = np.load(_logits_of(payload))
     try:
         parity = compare(reference, answers)
     except ValueError as error:
@@ -155,19 +148,29 @@ def run_trial(
     )
 
 
+def _run_apart(candidate: Candidate, payload: Path, exam: Exam, time_limit: float, **asked: Any) -> Mapping[str, Any]:
+    pictures = {"pictures": str(exam.pictures), "logits": str(_logits_of(payload))}
+    return _apart("run_here", candidate, payload, time_limit, {**pictures, **asked})
+
+
+def _apart(
+    function: str, candidate: Candidate, payload: Path, time_limit: float, asked: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What a function of this module says of the candidate in a process of its own."""
+    job = candidate.job
+    arguments = {"backend": candidate.backend, "job": job.to_json(), "payload": str(payload), **asked}
+    target = f"cvp_core.compile.trial:{function}"
+    return call_apart(target, arguments, time_limit=time_limit, threads=job.threads)
+
+
+def _logits_of(payload: Path) -> Path:
+    return payload.with_name(f"{payload.name}-logits.npy")
+
+
 def run_again(trial: Trial, exam: Exam, *, seconds: float, time_limit: float) -> Trial:
     """A trial that passed, timed once more in a process of its own; the faster timing stays."""
-    job = trial.candidate.job
-    asked = {
-        "backend": trial.candidate.backend,
-        "job": job.to_json(),
-        "payload": str(trial.payload),
-        "pictures": str(exam.pictures),
-        "count": job.batch_size or 1,
-        "seconds": seconds,
-        "logits": str(trial.payload.with_name(f"{trial.payload.name}-logits.npy")),
-    }
-    found = call_apart("cvp_core.compile.trial:run_here", asked, time_limit=time_limit, threads=job.threads)
+    count = trial.candidate.job.batch_size or 1
+    found = _run_apart(trial.candidate, trial.payload, exam, time_limit, count=count, seconds=seconds)
     if "error" in found:
         return replace(trial, fault=f"running again: {found['error']}")
     timings = [Timing(**found["timing"]), *([trial.timing] if trial.timing else [])]

@@ -247,39 +247,6 @@ def test_without_a_compiler_torch_computes(calls: list[bool], monkeypatch: pytes
     assert list(tmp_path.rglob("*.so")) == []
 
 
-def test_a_library_is_compiled_once_and_a_compiler_that_fails_leaves_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("CVP_CACHE", str(tmp_path))
-    try:
-        monkeypatch.setenv("CXX", "false")
-        native.library.cache_clear()
-        assert native.library(norm.SOURCE) is None
-        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-        monkeypatch.delenv("CXX")
-        native.library.cache_clear()
-        assert native.library(norm.SOURCE) is not None
-        (made,) = (path for path in tmp_path.rglob("*") if path.is_file())
-        before = made.stat().st_mtime_ns
-        monkeypatch.setenv("CXX", "false")
-        native.library.cache_clear()
-        assert native.library(norm.SOURCE) is not None
-        assert made.stat().st_mtime_ns == before
-    finally:
-        native.library.cache_clear()
-
-
-def test_a_library_that_another_user_put_there_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("CVP_CACHE", str(tmp_path))
-    monkeypatch.setattr(native.os, "getuid", lambda: 54321)
-    native.library.cache_clear()
-    try:
-        assert native.library(norm.SOURCE) is None
-    finally:
-        native.library.cache_clear()
-    assert [path.parent.name for path in tmp_path.rglob("*.so")] == ["54321"]
-
-
 def test_a_norm_without_a_gradient_is_normed_too(calls: list[bool]) -> None:
     layer, mode = norm_of(4), FasterLayers()
     with mode:

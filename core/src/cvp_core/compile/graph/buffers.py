@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import torch
 from torch import Tensor, nn
 
 from ...blocks import GrowingPath, NormActConv
-from .rewriting import copied, replace
+from .rewriting import join_rows
 
 __all__ = ["PathBuffer", "ScaleShift", "path_buffers"]
 
 
 def path_buffers(model: nn.Module) -> nn.Module:
     """Every two or more `GrowingPath`s that follow one another in an nn.Sequential become one `PathBuffer`."""
-    model = copied(model)
-    for name, module in reversed(list(model.named_modules())):  # the inner ones first
-        if type(module) is not nn.Sequential:
-            continue
-        parts: list[nn.Module] = []
-        for grows, run in groupby(module, _works_in_place):
-            row = list(run)
-            parts += [PathBuffer(row)] if grows and len(row) > 1 else row
-        if len(parts) < len(module):
-            new = parts[0] if len(parts) == 1 else nn.Sequential(*parts)
-            if not name:  # the network itself, which comes last
-                return new.eval()
-            replace(model, name, new)
-    return model
+    return join_rows(model, _rows, PathBuffer)
+
+
+def _rows(parts: Iterable[nn.Module]) -> Iterator[list[nn.Module]]:
+    for grows, run in groupby(parts, _works_in_place):
+        row = list(run)
+        yield from [row] if grows else ([part] for part in row)
 
 
 def _works_in_place(path: nn.Module) -> bool:

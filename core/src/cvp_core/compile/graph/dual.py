@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from typing import TypeVar, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ...blocks import DualPath, NormActConv
-from .rewriting import copied, replace, resized_conv
+from .rewriting import join_rows, resized_conv
 
 __all__ = ["TwoPaths", "two_paths"]
 
-_Net = TypeVar("_Net", bound=nn.Module)
 
-
-def two_paths(model: _Net) -> _Net:
+def two_paths(model: nn.Module) -> nn.Module:
     """Every two or more `DualPath`s that follow one another in an nn.Sequential become one `TwoPaths`.
 
     Only those of pre-activated branches, whose first and last convolutions are plain, and of one width.
     """
-    model = copied(model)
-    for name, module in reversed(list(model.named_modules())):
-        if type(module) is not nn.Sequential or not name:
-            continue
-        parts: list[nn.Module] = []
-        for row in _rows(module):
-            parts += [TwoPaths(row)] if len(row) > 1 else row
-        if len(parts) < len(module):
-            replace(model, name, nn.Sequential(*parts))
-    return model
+    return join_rows(model, _rows, TwoPaths)
 
 
 def _rows(parts: Iterable[nn.Module]) -> list[list[nn.Module]]:
     """Runs of paths of one width; one that projects its input begins another."""
     rows: list[list[nn.Module]] = []
-    for width, run in groupby(parts, _width):
-        for part in run:
-            projects = isinstance(part, DualPath) and part.shortcut is not None
-            if rows and width and not projects and _width(rows[-1][0]) == width:
-                rows[-1].append(part)
-            else:
-                rows.append([part])
+    for part in parts:
+        goes_on = bool(rows) and _width(part) > 0 and _width(part) == _width(rows[-1][0])
+        if goes_on and part.shortcut is None:
+            rows[-1].append(part)
+        else:
+            rows.append([part])
     return rows
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import torch
 from torch import Tensor, fx, nn
 
-__all__ = ["CONVS", "NORMS", "LayerTracer", "copied", "replace", "resized_conv"]
+__all__ = ["CONVS", "NORMS", "LayerTracer", "copied", "join_rows", "replace", "resized_conv"]
 
 _Net = TypeVar("_Net", bound=nn.Module)
 
@@ -27,6 +28,27 @@ def replace(model: nn.Module, name: str, new: nn.Module) -> None:
     """Puts `new` where the submodule `name` is."""
     parent, _, own = name.rpartition(".")
     setattr(model.get_submodule(parent), own, new.eval())
+
+
+def join_rows(
+    model: nn.Module,
+    rows: Callable[[nn.Sequential], Iterable[list[nn.Module]]],
+    join: Callable[[list[nn.Module]], nn.Module],
+) -> nn.Module:
+    """A copy in which every row of two or more parts that `rows` finds in an nn.Sequential is one module."""
+    model = copied(model)
+    for name, module in reversed(list(model.named_modules())):  # the inner ones first
+        if type(module) is not nn.Sequential:
+            continue
+        parts: list[nn.Module] = []
+        for row in rows(module):
+            parts += [join(row)] if len(row) > 1 else row
+        if len(parts) < len(module):
+            new = parts[0] if len(parts) == 1 else nn.Sequential(*parts)
+            if not name:  # the network itself, which comes last
+                return new.eval()
+            replace(model, name, new)
+    return model
 
 
 def resized_conv(conv: nn.Conv2d, *, inputs: Tensor | None = None, outputs: Tensor | None = None) -> nn.Conv2d:

@@ -129,20 +129,21 @@ std::vector<double> sums_of(const Maps& maps, const Term& term) {
     return found;
 }
 
-// Calls work(offset of a row's first channel, channel, count) for every vector of the maps.
-template <typename Whole, typename Rest>
-void for_all(const Maps& maps, Whole whole, Rest rest) {
+// Calls work(offset of a vector, its first channel, whether it is whole, its channels) for every vector of the maps.
+template <typename Work>
+void for_all(const Maps& maps, Work work) {
     const int64_t channels = maps.channels, end = channels / LANES * LANES;
 #pragma omp parallel for num_threads(maps.threads) schedule(static)
     for (int64_t row = 0; row < maps.rows; ++row) {
-        for (int64_t channel = 0; channel < end; channel += LANES) whole(row * channels + channel, channel);
-        if (end < channels) rest(row * channels + end, end, channels - end);
+        for (int64_t channel = 0; channel < end; channel += LANES)
+            work(row * channels + channel, channel, std::true_type(), LANES);
+        if (end < channels) work(row * channels + end, end, std::false_type(), channels - end);
     }
 }
 
-// x - origin, and its square.
+// x less that of the first row, and its square.
 struct Values {
-    const uint16_t *x, *origin;
+    const uint16_t* x;
 
     void fetch(int64_t at) const { soon(x + at); }
 
@@ -150,7 +151,7 @@ struct Values {
     struct Constants {
         Floats origin;
         void read(const Values& term, int64_t channel, int64_t count) {
-            origin = load<WHOLE>(term.origin + channel, count);
+            origin = load<WHOLE>(term.x + channel, count);
         }
         void add(const Values& term, int64_t at, int64_t count, Floats& one, Floats& two) const {
             const Floats value = load<WHOLE>(term.x + at, count) - origin;
@@ -191,20 +192,17 @@ struct Gradients {
 
 template <bool RELU>
 void fill(const Maps& maps, const uint16_t* x, uint16_t* y, const float* scale, const float* shift) {
-    const auto one = [=](int64_t at, int64_t channel, auto is_whole, int64_t count) {
+    for_all(maps, [=](int64_t at, int64_t channel, auto is_whole, int64_t count) {
         constexpr bool WHOLE = decltype(is_whole)::value;
         const Floats value = load<WHOLE>(x + at, count) * load<WHOLE>(scale + channel, count) +
                              load<WHOLE>(shift + channel, count);
         store<WHOLE>(y + at, RELU ? kept(value, value) : value, count);
-    };
-    for_all(
-        maps, [=](int64_t at, int64_t channel) { one(at, channel, std::true_type(), LANES); },
-        [=](int64_t at, int64_t channel, int64_t count) { one(at, channel, std::false_type(), count); });
+    });
 }
 
 template <bool RELU>
 void fill_back(const Maps& maps, const Gradients<RELU>& term, uint16_t* dx, const float* slope, const float* level) {
-    const auto one = [=](int64_t at, int64_t channel, auto is_whole, int64_t count) {
+    for_all(maps, [=](int64_t at, int64_t channel, auto is_whole, int64_t count) {
         constexpr bool WHOLE = decltype(is_whole)::value;
         const Floats value = load<WHOLE>(term.x + at, count), scale = load<WHOLE>(term.scale + channel, count);
         Floats gradient = load<WHOLE>(term.dy + at, count);
@@ -214,10 +212,7 @@ void fill_back(const Maps& maps, const Gradients<RELU>& term, uint16_t* dx, cons
                      scale * gradient + load<WHOLE>(slope + channel, count) * centred +
                          load<WHOLE>(level + channel, count),
                      count);
-    };
-    for_all(
-        maps, [=](int64_t at, int64_t channel) { one(at, channel, std::true_type(), LANES); },
-        [=](int64_t at, int64_t channel, int64_t count) { one(at, channel, std::false_type(), count); });
+    });
 }
 
 template <bool RELU>
@@ -253,7 +248,7 @@ void norm_values(const uint16_t* x, uint16_t* y, int64_t rows, int64_t channels,
 void norm_forward(const uint16_t* x, uint16_t* y, int64_t rows, int64_t channels, const float* weight,
                   const float* bias, float* running_mean, float* running_var, double momentum, double eps,
                   float* saved, int relu, int threads) {
-    const std::vector<double> sums = sums_of(Maps(rows, channels, threads), Values{x, x});
+    const std::vector<double> sums = sums_of(Maps(rows, channels, threads), Values{x});
     const double count = double(rows);
     for (int64_t channel = 0; channel < channels; ++channel) {
         const uint32_t bits = uint32_t(x[channel]) << 16;
