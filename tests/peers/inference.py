@@ -4,7 +4,8 @@
 
 Ours is what `cvp compile` keeps, once of float32 alone and once of all precisions. The peers are timm's own network
 eager, with channels last, compiled by torch.compile, frozen by torch.jit, and its plain export to ONNX Runtime, for
-which torch needs `pip install onnxscript`, and to OpenVINO (float32 and bfloat16). Goals: ours at least 1.0 of the
+which torch needs `pip install onnxscript`, and to OpenVINO (float32 and bfloat16). The fastest of either side are timed
+three times, in turns, and the best of the three counts. Goals: ours at least 1.0 of the
 best float32 peer in float32, 1.8 of timm eager as the geometric mean, and with all precisions, at batch 16, 2.8 of
 the best float32 peer, 5.5 of timm eager and 1.1 of OpenVINO's plain bfloat16 export.
 """
@@ -16,8 +17,9 @@ import math
 import sys
 import tempfile
 import warnings
+from collections.abc import Container, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +27,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from cvp_core.apart import call_apart
 
+if TYPE_CHECKING:
+    from cvp_core.compile.trial import Trial
+
+Rows = dict[str, dict[str, Any]]  # by peer, or by ours: images a second, how far its logits are off, what was kept
 MODELS = {  # ours: timm's
     "densenet121": "densenet121",
     "resnet50": "resnet50",
@@ -32,8 +38,10 @@ MODELS = {  # ours: timm's
     "dpn92": "dpn92",
     "mobilenet_v2": "mobilenetv2_100",
 }
-PEERS = ("eager", "channels_last", "compile", "jit", "onnxruntime", "openvino", "openvino bfloat16")
+PEERS32 = ("eager", "channels_last", "compile", "jit", "onnxruntime", "openvino")
+PEERS = (*PEERS32, "openvino bfloat16")
 SIZE = (3, 224, 224)
+_NEAR = 0.8  # of the fastest float32 peer: those are timed again
 
 
 def prepare(model: str, folder: str, place: str) -> dict[str, Any]:
@@ -68,7 +76,7 @@ def peer(model: str, kind: str, batch: int, seconds: float, folder: str, place: 
     import timm
     import torch
 
-    from cvp_core.compile.parity import compare
+    from cvp_core.compile import parity
     from cvp_core.compile.timing import measure
 
     warnings.simplefilter("ignore")
@@ -92,8 +100,9 @@ def peer(model: str, kind: str, batch: int, seconds: float, folder: str, place: 
     elif kind == "onnxruntime":
         import onnxruntime
 
-        path = Path(folder) / "model.onnx"
-        torch.onnx.export(net, (tensor,), str(path), dynamo=True, external_data=False, verbose=False)
+        path = Path(place) / f"plain{batch}.onnx"
+        if not path.exists():
+            torch.onnx.export(net, (tensor,), str(path), dynamo=True, external_data=False, verbose=False)
         session = onnxruntime.InferenceSession(path)
         name = session.get_inputs()[0].name
 
@@ -104,52 +113,61 @@ def peer(model: str, kind: str, batch: int, seconds: float, folder: str, place: 
     else:
         import openvino
 
-        converted = openvino.convert_model(net, example_input=tensor)
+        path = Path(place) / f"plain{batch}.xml"
+        if not path.exists():
+            converted = openvino.convert_model(net, example_input=tensor)
+            openvino.save_model(converted, path, compress_to_fp16=False)
         hint = "bf16" if kind.endswith("bfloat16") else "f32"
-        compiled = openvino.Core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": hint})
+        compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": hint})
 
         def run() -> np.ndarray:
             answer: np.ndarray = compiled(images)[0]
             return answer
 
     logits = run().copy()
-    parity = compare(np.load(Path(place) / "reference.npy")[:batch], logits)
-    return {"images_per_s": batch / measure(run, seconds=seconds).p50, "logits": parity.logits}
+    found = parity.compare(np.load(Path(place) / "reference.npy")[:batch], logits)
+    return {"images_per_s": batch / measure(run, seconds=seconds).p50, "logits": found.logits}
 
 
-def ours(model: str, batch: int, seconds: float, skip: list[str], place: Path) -> dict[str, dict[str, Any]]:
-    """The trials of all backends, and the fastest that passes: of float32, and of all precisions."""
+def time_peers(kinds: Iterable[str], rows: Rows, model: str, batch: int, seconds: float, place: Path) -> None:
+    """Times each once; the fastest of its timings is in `rows`."""
+    for kind in kinds:
+        asked = {"model": model, "kind": kind, "batch": batch, "place": str(place), "seconds": seconds}
+        row = call_apart("inference:peer", asked, time_limit=600)
+        rows[kind] = max(rows.get(kind, row), row, key=lambda found: found.get("images_per_s", 0.0))
+
+
+def near(rows: Rows) -> list[str]:
+    """The peers that are as fast as the fastest of float32, but for noise, and the one of bfloat16."""
+    rates = {kind: row["images_per_s"] for kind, row in rows.items() if "images_per_s" in row}
+    fastest = max((rates[kind] for kind in PEERS32 if kind in rates), default=0.0)
+    return [kind for kind, rate in rates.items() if rate >= _NEAR * fastest]
+
+
+def compare(model: str, batch: int, seconds: float, skip: Container[str], place: Path) -> Rows:
+    """Images a second of the peers and of ours, of float32 alone and of all precisions."""
     from cvp_core.compile import Job, candidates
     from cvp_core.compile.auto import best, run_off, slowest
     from cvp_core.compile.trial import Exam, run_trial
 
+    rows: Rows = {}
+    time_peers([kind for kind in PEERS if kind not in skip], rows, model, batch, seconds, place)
     pictures = place / "pictures.npy"
     exam = Exam(place / "weights.safetensors", pictures, np.load(place / "reference.npy"), calibration=pictures)
-    trials = []
+    trials: list[Trial] = []
     for candidate in candidates("auto", "auto", Job(SIZE, batch_size=batch))[0]:
-        if candidate.claim.spec.name in skip:
-            continue
-        trial = run_trial(
-            candidate,
-            Path(tempfile.mkdtemp(dir=place, prefix="payload-")),
-            exam,
-            seconds=seconds,
-            slowest=slowest(trials),
-        )
-        trials.append(trial)
-        print(f"    {trial.candidate.label:22} {trial.images_per_s:8.1f}  {trial.fault}", flush=True)
-    trials = run_off(trials, exam, seconds=seconds)
-    rows = {}
-    for name, kept in (
-        ("cvp float32", best([t for t in trials if t.candidate.job.precision == "float32"])),
-        ("cvp auto", best(trials)),
-    ):
-        assert kept.parity is not None
-        rows[name] = {
-            "images_per_s": kept.images_per_s,
-            "logits": kept.parity.logits,
-            "label": kept.candidate.label,
-        }
+        if candidate.claim.spec.name not in skip:
+            payload = Path(tempfile.mkdtemp(dir=place, prefix="payload-"))
+            trials.append(run_trial(candidate, payload, exam, seconds=seconds, slowest=slowest(trials)))
+    time_peers(near(rows), rows, model, batch, seconds, place)
+    exact = run_off([trial for trial in trials if trial.candidate.job.precision == "float32"], exam, seconds=seconds)
+    rest = run_off([trial for trial in trials if trial.candidate.job.precision != "float32"], exam, seconds=seconds)
+    time_peers(near(rows), rows, model, batch, seconds, place)
+    for trial in (*exact, *rest):
+        print(f"    {trial.candidate.label:22} {trial.images_per_s:8.1f}  {trial.fault}")
+    for name, kept in (("cvp float32", best(exact)), ("cvp auto", best([*exact, *rest]))):
+        logits, label = kept.parity.logits if kept.parity else float("nan"), kept.candidate.label
+        rows[name] = {"images_per_s": kept.images_per_s, "logits": logits, "label": label}
     return rows
 
 
@@ -166,7 +184,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     arguments = parser.parse_args()
     skip = arguments.skip.split(",")
-    table: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
+    table: dict[tuple[str, int], Rows] = {}
     for model in arguments.models.split(","):
         with tempfile.TemporaryDirectory() as name:
             place = Path(name)
@@ -176,14 +194,7 @@ def main() -> None:
                 continue
             for batch in map(int, arguments.batches.split(",")):
                 print(f"{model}, batch {batch}", flush=True)
-                rows = {}
-                for kind in PEERS:
-                    if kind not in skip:
-                        request = {"model": model, "kind": kind, "batch": batch, "place": name}
-                        rows[kind] = call_apart(
-                            "inference:peer", {**request, "seconds": arguments.seconds}, time_limit=600
-                        )
-                rows |= ours(model, batch, arguments.seconds, skip, place)
+                rows = compare(model, batch, arguments.seconds, skip, place)
                 table[model, batch] = rows
                 for kind, row in rows.items():
                     if "error" in row:
@@ -191,9 +202,8 @@ def main() -> None:
                     else:
                         speed, label = f"{row['images_per_s']:8.1f} images/s", row.get("label", "")
                         print(f"  {kind:20} {speed}  {row['logits']:.1e}  {label}")
-    peers32 = [kind for kind in PEERS if kind != "openvino bfloat16"]
 
-    def ratios(ours: str, theirs: list[str], batch: int | None) -> list[float]:
+    def ratios(ours: str, theirs: Iterable[str], batch: int | None) -> list[float]:
         found = []
         for (_, size), rows in table.items():
             others = [rows[kind]["images_per_s"] for kind in theirs if "images_per_s" in rows.get(kind, {})]
@@ -202,10 +212,10 @@ def main() -> None:
         return found
 
     print(
-        "cvp float32 / best float32 peer, each row:", [f"{ratio:.2f}" for ratio in ratios("cvp float32", peers32, None)]
+        "cvp float32 / best float32 peer, each row:", [f"{ratio:.2f}" for ratio in ratios("cvp float32", PEERS32, None)]
     )
     print(f"cvp float32 / timm eager: {mean(ratios('cvp float32', ['eager'], None)):.2f}")
-    print(f"batch 16, cvp auto / best float32 peer: {mean(ratios('cvp auto', peers32, 16)):.2f}")
+    print(f"batch 16, cvp auto / best float32 peer: {mean(ratios('cvp auto', PEERS32, 16)):.2f}")
     print(f"batch 16, cvp auto / timm eager: {mean(ratios('cvp auto', ['eager'], 16)):.2f}")
     print(f"batch 16, cvp auto / plain OpenVINO bfloat16: {mean(ratios('cvp auto', ['openvino bfloat16'], 16)):.2f}")
 

@@ -1,10 +1,11 @@
 """OpenVINO's int8 beside its bfloat16: how much faster on a batch, and what it costs on a trained network.
 
-    python tests/peers/int8.py [MODEL[=WEIGHTS] ...] [--size 80] [--epochs 6] [--rounds 3] [--keep FOLDER]
+    python tests/peers/int8.py [MODEL[=WEIGHTS] ...] [--data birds] [--size 80] [--epochs 6] [--keep FOLDER]
 
-A model without WEIGHTS is trained for a few epochs on the birds at `--size` pixels, in which painted ones are told
-apart. Speed is that of 224 pixels and batch 16, in rounds that take turns; accuracy that on the validation pictures at
-the size of training. Goal: 1.3 of bfloat16 on three of the five, for at most half a percentage point.
+A model without WEIGHTS is trained for a few epochs on DATA at `--size` pixels, in which painted birds are told apart.
+Speed is that of 224 pixels and batch 16, in rounds that take turns; accuracy that on `--pictures` of the validation
+share at the size of training. Goal: 1.3 of bfloat16 on three of the five, for at most half a percentage point. Beside
+float32 where OpenVINO has no bfloat16: its accuracy is told, its speed says nothing of that goal.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,24 +24,34 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from cvp_core.apart import call_apart
 
+if TYPE_CHECKING:
+    from cvp_core.compile.trial import Trial
+
+Trials = dict[str, "Trial"]  # by precision
 MODELS = ("densenet121", "resnet50", "resnext50_32x4d", "dpn92", "mobilenet_v2")
-PRECISIONS = ("bfloat16", "int8")
 BATCH, SIDE = 16, 224
 MAX_DROP, RATIO = 0.5, 1.3
 LIMIT_S = 1200.0
 
 
-def trained(model: str, size: int, epochs: int, store: str, folder: str) -> dict[str, Any]:
-    """Weights in `store`, of a net that was trained on the birds."""
+def base() -> str:
+    """What int8 is compared with."""
+    from cvp_core.machine import cpu_features
+
+    return "bfloat16" if cpu_features() & {"amx_bf16", "avx512_bf16"} else "float32"
+
+
+def trained(model: str, data: str, size: int, epochs: int, store: str, folder: str) -> dict[str, Any]:
+    """Weights in `store`, of a net that was trained on `data`."""
     from cvp_core.train import plan, train
 
-    given = {"model": model, "data": "birds", "epochs": epochs, "image_size": size, "batch_size": 32}
+    given = {"model": model, "data": data, "epochs": epochs, "image_size": size, "batch_size": 32}
     result = train(plan(given, runs_dir=Path(folder) / "runs", store=store), [])
     return {"weights": str(result.weights)}
 
 
-def prepare(weights: str, side: int, place: str, folder: str) -> dict[str, Any]:
-    """Pictures of `side` pixels (0: that of training) to judge by and to calibrate on, labels, float32's answers."""
+def prepare(weights: str, data: str, side: int, count: int, place: str, folder: str) -> dict[str, Any]:
+    """`count` pictures of `side` pixels (0: that of training) and others to calibrate on, labels, float32's answers."""
     import torch
 
     from cvp_core.data import open_data
@@ -51,10 +62,10 @@ def prepare(weights: str, side: int, place: str, folder: str) -> dict[str, Any]:
     preprocess = header.preprocess
     if side:
         preprocess = replace(preprocess, size=(side, side), resize=round(side / 0.875))
-    splits = open_data("birds")
+    splits = open_data(data)
     seed, fraction = int(header.training.get("seed", 0)), float(header.training.get("val_fraction", 0.2))
     judged, others = (pick_split(splits, name, seed=seed, val_fraction=fraction)[1] for name in ("auto", "train"))
-    pictures, labels = draw(judged, preprocess, 1000)
+    pictures, labels = draw(judged, preprocess, count)
     calibration, _ = draw(others, preprocess, 300)
     with torch.inference_mode():
         reference = torch.cat([model(part) for part in torch.from_numpy(pictures).split(16)]).numpy()
@@ -69,13 +80,14 @@ def prepare(weights: str, side: int, place: str, folder: str) -> dict[str, Any]:
     return {"size": list(pictures.shape[1:])}
 
 
-def trials(weights: str, side: int, seconds: float, place: Path) -> tuple[dict[str, Any], Any]:
+def trials(weights: str, data: str, side: int, count: int, seconds: float, place: Path) -> tuple[Trials, Any]:
     """The trial of each precision, compiled below `place`, and its exam. Raises RuntimeError if one fails."""
     from cvp_core.compile import Job, candidates
     from cvp_core.compile.manifest import WEIGHTS
     from cvp_core.compile.trial import Exam, run_trial
 
-    facts = call_apart("int8:prepare", {"weights": weights, "side": side, "place": str(place)}, time_limit=LIMIT_S)
+    asked = {"weights": weights, "data": data, "side": side, "count": count, "place": str(place)}
+    facts = call_apart("int8:prepare", asked, time_limit=LIMIT_S)
     if "error" in facts:
         raise RuntimeError(facts["error"])
     (place / WEIGHTS).write_bytes(Path(weights).read_bytes())
@@ -84,8 +96,8 @@ def trials(weights: str, side: int, seconds: float, place: Path) -> tuple[dict[s
         place / WEIGHTS, place / "pictures.npy", calibration=place / "calibration.npy", max_drop=MAX_DROP, **arrays
     )
     channels, height, width = facts["size"]
-    found = {}
-    for precision in PRECISIONS:
+    found: Trials = {}
+    for precision in (base(), "int8"):
         job = Job((channels, height, width), batch_size=BATCH)
         (candidate,) = candidates("openvino", precision, job, may_be_lossy=True)[0]
         trial = run_trial(candidate, place / f"payload-{precision}", exam, seconds=seconds, time_limit=LIMIT_S)
@@ -95,7 +107,7 @@ def trials(weights: str, side: int, seconds: float, place: Path) -> tuple[dict[s
     return found, exam
 
 
-def rates(found: dict[str, Any], exam: Any, rounds: int, seconds: float) -> dict[str, float]:
+def rates(found: Trials, exam: Any, rounds: int, seconds: float) -> dict[str, float]:
     """Images a second, the median of the rounds' medians; `found` is the first round."""
     from cvp_core.compile.trial import run_again
 
@@ -112,37 +124,38 @@ def measure(model: str, weights: str, given: argparse.Namespace) -> bool:
     """Prints a line; whether it reaches the goal."""
     store = str(given.keep or Path(given.scratch))
     if not weights:
-        asked = {"model": model, "size": given.size, "epochs": given.epochs, "store": store}
+        asked = {"model": model, "data": given.data, "size": given.size, "epochs": given.epochs, "store": store}
         answer = call_apart("int8:trained", asked, time_limit=LIMIT_S)
         if "error" in answer:
             raise RuntimeError(f"training: {answer['error']}")
         weights = answer["weights"]
-    with (
-        tempfile.TemporaryDirectory(dir=given.scratch) as small,
-        tempfile.TemporaryDirectory(dir=given.scratch) as large,
-    ):
-        accuracy = trials(weights, 0, 0.2, Path(small))[0]["int8"].accuracy
-        found, exam = trials(weights, SIDE, given.seconds, Path(large))
+    with tempfile.TemporaryDirectory(dir=given.scratch) as place:
+        accuracy = trials(weights, given.data, 0, given.pictures, 0.2, Path(place))[0]["int8"].accuracy
+    with tempfile.TemporaryDirectory(dir=given.scratch) as place:
+        found, exam = trials(weights, given.data, SIDE, 2 * BATCH, given.seconds, Path(place))
         rate = rates(found, exam, given.rounds, given.seconds)
-    ratio, at_large = rate["int8"] / rate["bfloat16"], found["int8"].accuracy
-    speeds = f"{rate['bfloat16']:8.1f} {rate['int8']:8.1f} {ratio:6.2f}"
-    costs = f"{accuracy.plain:8.2%} {accuracy.drop:6.2f}   {at_large.plain:8.2%} {at_large.drop:6.2f}"
-    print(f"{model:18} {speeds}   {costs}   {accuracy.pictures}", flush=True)
+    assert accuracy is not None  # int8 is judged by labels
+    ratio = rate["int8"] / rate[base()]
+    speeds = f"{rate[base()]:8.1f} {rate['int8']:8.1f} {ratio:6.2f}"
+    print(f"{model:18} {speeds}   {accuracy.plain:8.2%} {accuracy.drop:6.2f} {accuracy.pictures:9}", flush=True)
     return bool(ratio >= RATIO and accuracy.drop <= MAX_DROP)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=MODELS, metavar="MODEL[=WEIGHTS]")
+    parser.add_argument("--data", default="birds")
+    parser.add_argument("--pictures", type=int, default=1000, help="to judge by, at most")
     parser.add_argument("--size", type=int, default=80, help="pixels a side in training")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--keep", type=Path, help="a folder for the weights that are trained")
     given = parser.parse_args()
-    print(f"images/s: {SIDE} pixels, batch {BATCH}. points: accuracy, in training's size and at {SIDE} pixels")
-    print(f"{'model':18} {'bfloat16':>8} {'int8':>8} {'ratio':>6}   {'float32':>8} {'drop':>6}", end="   ")
-    print(f"{'float32':>8} {'drop':>6}   pictures", flush=True)
+    print(f"images/s: {SIDE} pixels, batch {BATCH}. accuracy, and points that int8 loses: in training's size")
+    print(
+        f"{'model':18} {base():>8} {'int8':>8} {'ratio':>6}   {'accuracy':>8} {'drop':>6} {'pictures':>9}", flush=True
+    )
     good = 0
     with tempfile.TemporaryDirectory() as given.scratch:
         for name in given.models:
@@ -151,7 +164,7 @@ def main() -> int:
                 good += measure(model, weights, given)
             except RuntimeError as error:
                 print(f"{model:18} {error}", flush=True)
-    print(f"{good} of {len(given.models)} reach {RATIO} within {MAX_DROP} points")
+    print(f"{good} of {len(given.models)} reach {RATIO} of {base()} within {MAX_DROP} points")
     return 0
 
 
