@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
 #include <openvino/core/op_extension.hpp>
 #include <openvino/op/op.hpp>
 
@@ -34,6 +35,12 @@ inline Floats load(const float* from) {
 }
 
 inline void store(float* to, Floats values) { std::memcpy(to, &values, sizeof values); }
+
+// A thread that waits here takes up no other work meanwhile, which could wait for what this thread is at.
+template <typename Work>
+void for_all(int64_t first, int64_t last, const Work& work) {
+    tbb::this_task_arena::isolate([&] { tbb::parallel_for(first, last, work); });
+}
 
 // A line of a tile of the input.
 inline void forth(const Floats* d, Floats* found) {
@@ -105,7 +112,7 @@ struct Weights {
     // From (outputs, inputs, 3, 3).
     Weights(const float* plain, int64_t outputs, int64_t inputs)
         : inputs(inputs), outputs(outputs), values(size_t(POINTS * outputs * inputs)) {
-        tbb::parallel_for(int64_t(0), outputs / LANES, [&](int64_t part) {
+        for_all(int64_t(0), outputs / LANES, [&](int64_t part) {
             const int64_t output = part * LANES, block = output / WIDE * WIDE;
             const int64_t width = std::min(WIDE, outputs - block);
             for (int64_t input = 0; input < inputs; ++input) {
@@ -221,14 +228,14 @@ void convolve(const Maps& maps, const float* x, const Weights& weights, const fl
 
     for (int64_t first = 0; first < maps.lines(); first += part) {
         const int64_t last = std::min(maps.lines(), first + part), tiles = (last - first) * across;
-        tbb::parallel_for(first, last, [&](int64_t line) {
+        for_all(first, last, [&](int64_t line) {
             const float* map = x + line / down * maps.height * maps.width * inputs;
             for (int64_t tile = 0; tile < across; ++tile)
                 tile_forth(maps, map, line % down * KEPT - 1, tile * KEPT - 1, inputs, in_step,
                            points + ((line - first) * across + tile) * inputs);
         });
         const int64_t blocks = (tiles + TALL - 1) / TALL, tall = (tiles + blocks - 1) / blocks;
-        tbb::parallel_for(int64_t(0), POINTS, [&](int64_t point) {
+        for_all(int64_t(0), POINTS, [&](int64_t point) {
             for (int64_t output = 0; output < outputs; output += WIDE) {
                 const auto fitting = outputs - output < WIDE ? product_of<1> : product_of<2>;
                 const float* block = weights.values.data() + (point * outputs + output) * inputs;
@@ -238,7 +245,7 @@ void convolve(const Maps& maps, const float* x, const Weights& weights, const fl
                                                           products + point * out_step + tile * outputs + output);
             }
         });
-        tbb::parallel_for(first, last, [&](int64_t line) {
+        for_all(first, last, [&](int64_t line) {
             float* map = y + line / down * maps.height * maps.width * outputs;
             for (int64_t tile = 0; tile < across; ++tile)
                 tile_back(maps, products + ((line - first) * across + tile) * outputs, out_step, bias, relu,

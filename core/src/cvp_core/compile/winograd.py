@@ -23,7 +23,8 @@ __all__ = ["SOURCE", "library", "replace_convolutions"]
 SOURCE = Path(__file__).with_name("winograd.cpp")
 
 _LANES = 16  # channels come in multiples of these
-_WEIGHTS_PER_TILE = 1400  # above, reading 36 values for each of the 9 takes longer than the products that are saved
+_TILES = 24  # for fewer, reading 36 values for each weight's 9 takes longer than the products that are saved,
+_SMALL = 1 << 13  # pairs of an input and an output, unless so few that they are in the cache anyway
 
 
 def library(openvino: ModuleType) -> Path | None:
@@ -76,7 +77,7 @@ def replace_convolutions(network: Any, operator: Path) -> int:
 
 
 def _gains(op: Any) -> bool:
-    """A 3x3 convolution at every pixel, of enough tiles for its weights."""
+    """A 3x3 convolution at every pixel, of enough pixels for its weights."""
     if op.get_type_name() != "Convolution" or op.input_value(1).get_node().get_type_name() != "Constant":
         return False
     outputs, inputs, *kernel = op.input_value(1).get_shape()
@@ -87,7 +88,7 @@ def _gains(op: Any) -> bool:
     count, _, height, width = op.get_output_partial_shape(0)
     tiles = -(-height.get_length() // 4) * -(-width.get_length() // 4)
     tiles *= count.get_length() if count.is_static else 1
-    return bool(inputs * outputs <= _WEIGHTS_PER_TILE * tiles)
+    return bool(tiles >= _TILES or inputs * outputs <= _SMALL)
 
 
 def _what_follows(op: Any) -> tuple[Any, Any, bool]:
