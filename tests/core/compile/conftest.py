@@ -16,7 +16,7 @@ from shortcuts import stay_here
 
 import cvp_core
 from cvp_core import registry
-from cvp_core.compile import Job, Trial, candidates, compile_model, winograd
+from cvp_core.compile import Job, Trial, candidates, compile_model
 from cvp_core.weights.format import make_header
 
 # Each backend writes the model's own weights as an array and multiplies by them, so that the right ones are right.
@@ -138,12 +138,3 @@ def compiled(home: Path, compile_linear: Callable[..., list[Trial]], tmp_path: P
         return Path(shutil.copytree(kept, tmp_path / "linear.cvp"))
 
     return copy
-
-
-@pytest.fixture(scope="session")
-def operator() -> Path:
-    """Our convolution for OpenVINO, where this machine can have it."""
-    found = winograd.library(pytest.importorskip("openvino"))
-    if found is None:
-        pytest.skip("no AVX-512 or no C++ compiler")
-    return found

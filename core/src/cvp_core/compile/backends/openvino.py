@@ -1,8 +1,7 @@
 """OpenVINO: the network as its IR, and what it was compiled to beside it, so that a cold start compiles little.
 
 How a batch is computed is measured when it is compiled: all at once by all threads, or in pieces, each by a thread of
-its own (a stream), which wait for nobody between two layers; by OpenVINO's convolutions alone, or some by our own.
-Loading and predicting import no torch.
+its own (a stream), which wait for nobody between two layers. Loading and predicting import no torch.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import ConfigError
-from .. import winograd
 from ..job import Job, Runner
 from ..plan import Plan, fastest, plans
 
@@ -38,7 +35,7 @@ _OPERATORS = tuple(f"opset{number}" for number in range(1, 33))  # by release; r
 
 
 def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray) -> None:
-    """Writes model.xml and model.bin in float32, model.blob (compiled) and plan.json.
+    """Writes model.xml and model.bin in float32, model.blob (compiled, without weights) and plan.json.
 
     For int8, NNCF rounds weights and activations to 8 bits, whose ranges it takes from `pictures`.
     Raises ConfigError for a precision or device that OpenVINO does not have here.
@@ -55,9 +52,15 @@ def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray
     openvino.save_model(converted, folder / _MODEL, compress_to_fp16=False)
     (folder / _ONNX).unlink()
 
-    way, compiled = _fastest(openvino, core, job, folder)
-    (folder / _BLOB).write_bytes(compiled.export_model().getbuffer())
-    text = json.dumps({**way.to_json(), "made_for": _made_for(openvino, core)}, indent=2)
+    # Read again: only so does it know where in model.bin each weight is, which the blob refers to.
+    network = core.read_model(folder / _MODEL)
+    compiled = {}
+    for plan in plans(job):
+        network.reshape([-1 if plan.piece is None else plan.piece, *job.input_size])
+        compiled[plan] = core.compile_model(network, "CPU", _settings(core, job, plan))
+    best = fastest({plan: _runner(made, plan, job) for plan, made in compiled.items()}, job)
+    (folder / _BLOB).write_bytes(compiled[best].export_model().getbuffer())
+    text = json.dumps({"plan": best.to_json(), "made_for": _made_for(openvino, core)}, indent=2)
     (folder / _PLAN).write_text(text + "\n", encoding="utf-8")
 
 
@@ -66,63 +69,13 @@ def load(folder: Path, job: Job) -> Runner:
     openvino = _runtime()
     core = openvino.Core()
     written = json.loads((folder / _PLAN).read_text(encoding="utf-8"))
-    way = _Way.from_json(written)
-    operator = _operator(openvino, core) if way.has_winograd else None
-    if way.has_winograd and operator is None:
-        way = replace(way, has_winograd=False)
-    elif written["made_for"] == _made_for(openvino, core):
-        settings = _settings(core, job, way)
-        if not way.has_winograd:
-            settings["WEIGHTS_PATH"] = str(folder / _WEIGHTS)
-        return _runner(core.import_model((folder / _BLOB).read_bytes(), "CPU", settings), way.plan, job)
-    return _runner(_compiled(core, job, folder, way, operator), way.plan, job)
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How a network is computed: split by a plan, and with fewer products or not."""
-
-    plan: Plan
-    has_winograd: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        return {"plan": self.plan.to_json(), "winograd": self.has_winograd}
-
-    @classmethod
-    def from_json(cls, written: dict[str, Any]) -> _Way:
-        return cls(Plan(**written["plan"]), written.get("winograd", False))
-
-
-def _fastest(openvino: ModuleType, core: Any, job: Job, folder: Path) -> tuple[_Way, Any]:
-    """The fastest of all ways, and what it was compiled to."""
-    operator = _operator(openvino, core) if job.precision == "float32" else None
-    made: dict[_Way, Any] = {}
-    for has_winograd in (False, *[True] * (operator is not None)):
-        for plan in plans(job):
-            way = _Way(plan, has_winograd)
-            compiled = _compiled(core, job, folder, way, operator)
-            if compiled is not None:
-                made[way] = compiled
-        best = fastest({way: _runner(compiled, way.plan, job) for way, compiled in made.items()}, job)
-        made = {best: made[best]}  # the others' memory is free again
-    return best, made[best]
-
-
-def _compiled(core: Any, job: Job, folder: Path, way: _Way, operator: Path | None) -> Any:
-    """model.xml for this machine; None for a network without convolutions that Winograd's algorithm makes faster."""
-    network = core.read_model(folder / _MODEL)  # only so does it know where in model.bin each weight is, for the blob
-    network.reshape([-1 if way.plan.piece is None else way.plan.piece, *job.input_size])
-    if way.has_winograd and (operator is None or not winograd.replace_convolutions(network, operator)):
-        return None
-    return core.compile_model(network, "CPU", _settings(core, job, way))
-
-
-def _operator(openvino: ModuleType, core: Any) -> Path | None:
-    """Our convolution, made known to `core`; None where it cannot be had."""
-    found = winograd.library(openvino)
-    if found is not None:
-        core.add_extension(found)
-    return found
+    plan = Plan(**written["plan"])
+    if written["made_for"] == _made_for(openvino, core):
+        settings = {**_settings(core, job, plan), "WEIGHTS_PATH": str(folder / _WEIGHTS)}
+        return _runner(core.import_model((folder / _BLOB).read_bytes(), "CPU", settings), plan, job)
+    network = core.read_model(folder / _MODEL)
+    network.reshape([-1 if plan.piece is None else plan.piece, *job.input_size])
+    return _runner(core.compile_model(network, "CPU", _settings(core, job, plan)), plan, job)
 
 
 def _converted(core: Any, model: ImageClassifier, job: Job, folder: Path) -> Any:
@@ -152,14 +105,13 @@ def _has_bfloat16(core: Any) -> bool:
     return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _settings(core: Any, job: Job, way: _Way) -> dict[str, str]:
+def _settings(core: Any, job: Job, plan: Plan) -> dict[str, str]:
     exact = job.precision == "float32" or not _has_bfloat16(core)
     settings = {
         "INFERENCE_PRECISION_HINT": "f32" if exact else "bf16",  # for int8: of what stays floating-point
         "PERFORMANCE_HINT": job.hint.upper(),
-        "NUM_STREAMS": str(way.plan.streams),  # over the hint's own, which leaves threads idle for a single batch
-        # The blob without weights, which model.bin has; but a blob with operators of others is only read with them.
-        "CACHE_MODE": "OPTIMIZE_SPEED" if way.has_winograd else "OPTIMIZE_SIZE",
+        "NUM_STREAMS": str(plan.streams),  # over the hint's own, which leaves threads idle for a single batch
+        "CACHE_MODE": "OPTIMIZE_SIZE",  # the blob without weights, which model.bin has
     }
     if job.threads is not None:
         settings["INFERENCE_NUM_THREADS"] = str(job.threads)
