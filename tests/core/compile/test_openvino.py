@@ -43,6 +43,22 @@ there = [callable(openvino.convert_model), callable(opset8.relu), callable(openv
 print(json.dumps([imported, there, hasattr(openvino, "nonsense"), hasattr(openvino, "opset32")]))
 """
 
+SIGNALLED = """
+import json, os, signal, sys
+from pathlib import Path
+from cvp_core.compile import Job
+from cvp_core.compile.backends.openvino import load
+seen = []
+signal.signal(signal.SIGINT, lambda *_: seen.append("signal"))
+folder = Path(sys.argv[1])
+job = Job.from_json(json.loads((folder / "job.json").read_text()))
+first, second = load(folder, job), load(folder, job)
+del first
+del second
+os.kill(os.getpid(), signal.SIGINT)
+print(seen)
+"""
+
 
 @pytest.fixture(scope="module")
 def model() -> ImageClassifier:
@@ -83,6 +99,14 @@ def test_every_count_works_and_a_fresh_process_predicts_without_torch(
     # the converter and the operators were left out, and are there once somebody asks for them
     assert json.loads(printed) == [[], [True, True, True], False, False]
     assert compare(eager(model, images), np.load(tmp_path / "logits.npy")).fault("float32") == ""
+
+
+def test_a_signal_after_two_networks_are_gone_arrives(model: ImageClassifier, tmp_path: Path) -> None:
+    job = Job((3, 64, 64), batch_size=1, threads=1)
+    backend.compile(model, job, tmp_path, PICTURES)
+    (tmp_path / "job.json").write_text(json.dumps(job.to_json()))
+    done = subprocess.run([sys.executable, "-c", SIGNALLED, str(tmp_path)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "['signal']\n")
 
 
 def test_every_way_to_split_a_batch_gives_the_same_answers_in_order(

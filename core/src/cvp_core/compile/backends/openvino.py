@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -40,8 +41,7 @@ def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray
     For int8, NNCF rounds weights and activations to 8 bits, whose ranges it takes from `pictures`.
     Raises ConfigError for a precision or device that OpenVINO does not have here.
     """
-    openvino = _runtime()
-    core = openvino.Core()
+    openvino, core = _runtime(), _core()
     if job.device != "cpu" or job.precision not in _PRECISIONS:
         raise ConfigError(f"openvino computes in {', '.join(_PRECISIONS)} on a cpu, not {job.precision}, {job.device}")
     if job.precision == "bfloat16" and not _has_bfloat16(core):
@@ -66,8 +66,7 @@ def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray
 
 def load(folder: Path, job: Job) -> Runner:
     """The runner of what `compile` wrote. Another OpenVINO or processor than there compiles model.xml again."""
-    openvino = _runtime()
-    core = openvino.Core()
+    openvino, core = _runtime(), _core()
     written = json.loads((folder / _PLAN).read_text(encoding="utf-8"))
     plan = Plan(**written["plan"])
     if written["made_for"] == _made_for(openvino, core):
@@ -148,6 +147,19 @@ def _runner(compiled: Any, plan: Plan, job: Job) -> Runner:
         return answers
 
     return run_pieces
+
+
+@cache
+def _core() -> Any:
+    """The only Core of this process, for all its life.
+
+    OpenVINO's CPU plugin has signals handled on a stack of its own, and at its end brings back the one before. Of two,
+    the first to end takes away what the second brings back, and the next signal, Ctrl-C say, ends the process
+    (openvino 2026.4; its pull request 11894).
+    """
+    core = _runtime().Core()
+    core.get_property("CPU", "FULL_DEVICE_NAME")  # now, so that a Core of somebody else's comes and goes within ours
+    return core
 
 
 def _made_for(openvino: ModuleType, core: Any) -> list[str]:
