@@ -83,6 +83,16 @@ def test_table_names_what_was_kept_and_why(
     assert (target / "manifest.json").is_file()
 
 
+def test_a_model_compiled_for_another_size_takes_pictures_of_any(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stay_here(monkeypatch)
+    target = tmp_path / "small.cvp"
+    assert main(["compile", "squeezenet1_1", "--image-size", "48", "--backend", "onnxruntime", "-o", str(target)]) == 0
+    assert main(["predict", str(target), str(place / "pictures" / "red" / "0.png"), "--json"]) == 0
+    assert '"class ' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -51,6 +51,14 @@ def test_a_weights_file_is_plain_safetensors_with_all_that_prediction_needs(file
     assert b"pickle" not in file.read_bytes()
 
 
+def test_a_model_of_another_size_and_of_grey_pictures_prepares_its_own(tmp_path: Path) -> None:
+    model = cvp_core.create_model("squeezenet1_1", num_classes=2, in_channels=1, image_size=(96, 64))
+    cvp_core.save(tmp_path / "grey.safetensors", model, classes=("a", "b"))
+    found = read_header(tmp_path / "grey.safetensors").preprocess
+    # 256 of 224 pixels, as the shares of a picture; both sides fit
+    assert (found.size, found.resize, found.mean, found.std) == ((96, 64), 110, (0.5,), (0.5,))
+
+
 def test_the_same_model_gives_the_same_bytes(file: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     again = tmp_path / "again.safetensors"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "INTERPOLATIONS", "Paper", "Parts", "Preprocess", "WeightsSpec"]
@@ -62,6 +62,19 @@ class Preprocess:
     @property
     def channels(self) -> int:
         return len(self.mean)
+
+    def fitted(self, input_size: tuple[int, int, int]) -> Preprocess:
+        """For a network of (channels, height, width): the crop is the same share of the picture.
+
+        Other channels get a mean and deviation of 0.5.
+        """
+        channels, height, width = input_size
+        size, mean, std, resize = (height, width), self.mean, self.std, self.resize
+        if size != self.size and resize is not None:
+            resize = max(round(resize * max(size) / max(self.size)), *size)
+        if channels != self.channels:
+            mean, std = (0.5,) * channels, (0.5,) * channels
+        return replace(self, size=size, resize=resize, mean=mean, std=std)
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -69,9 +69,7 @@ def _resize(config: TrainConfig, splits: DataSplits, size: tuple[int, int], trai
         return None
     if config.crop is not None or trained is None:
         return round(max(size) / (config.crop or _CROP))
-    if trained.resize is None:
-        return None
-    return max(round(max(size) * trained.resize / max(trained.size)), *size)
+    return trained.fitted((trained.channels, *size)).resize
 
 
 def _pixels(size: tuple[int, int]) -> str:

@@ -40,8 +40,8 @@ def save(
 ) -> None:
     """Writes a model of `create_model` with its class names and preprocessing as one file, atomically.
 
-    preprocess defaults to that of the model's spec. Raises WeightsError where classes and model disagree,
-    OutputError where `path` cannot be written.
+    preprocess defaults to that of the model's spec, for the model's size and channels. Raises WeightsError where
+    classes and model disagree, OutputError where `path` cannot be written.
     """
     header = make_header(model, classes, preprocess, metrics, training, parent)
     save_tensors(Path(path), model.state_dict(), header)
@@ -61,7 +61,7 @@ def make_header(
     if len(classes) != model.num_classes():
         raise WeightsError(f"{len(classes)} class names for a model with {model.num_classes()} outputs")
     if preprocess is None:
-        preprocess = find_model(model.identity.qualified_name).spec.preprocess
+        preprocess = find_model(model.identity.qualified_name).spec.preprocess.fitted(model.identity.input_size)
     return Header(
         model=model.identity.model,
         distribution=model.identity.distribution,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from ..digest import file_digest
 from ..errors import ConfigError, CvpError, UnknownNameError, WeightsError
 from ..network import ImageClassifier
 from ..registry import find_model
-from ..spec import ModelSpec, Preprocess
+from ..spec import ModelSpec
 from ..summary import on_meta
 from .convert import SOURCES, convert_for
 from .foreign import fitted, non_finite, read_tensors
@@ -68,11 +68,10 @@ def import_weights(
     notes: list[str] = []
     own = _own_header(file, claim)
     if own is not None:
-        network, layout, preprocess = load_model(file)[0], OURS, own.preprocess
+        network, layout = load_model(file)[0], OURS
         state = network.state_dict()
     else:
         network, state, layout = fit(claim, read_tensors(file), file, image_size)
-        preprocess = _preprocess(claim.spec, network)
         if layout != OURS and claim.spec.layouts and layout not in claim.spec.layouts:
             notes.append(f"the keys are {layout}'s, of which no network is known that computes the same: evaluate it")
     if broken := non_finite(state.items()):
@@ -83,7 +82,7 @@ def import_weights(
     header = make_header(
         network,
         _checked_classes(names, network.num_classes()),
-        preprocess,
+        own.preprocess if own else None,
         metrics=own.metrics if own else {},
         training={**(own.training if own else {}), "source": layout, "sha256": file_digest(file)},
         parent=(own.parent if own else "") or file.name,
@@ -196,19 +195,6 @@ def _own_header(file: Path, claim: Claim[ModelSpec]) -> Header | None:
     if (header.distribution, header.model) != (claim.plugin.distribution, claim.spec.name):
         raise WeightsError(f"{file} holds {header.model} of {header.distribution}, not {claim.spec.name}")
     return header
-
-
-def _preprocess(spec: ModelSpec, network: ImageClassifier) -> Preprocess:
-    """The model's own, for the size and the channels that the network was built with."""
-    assert network.identity is not None
-    channels, *sides = network.identity.input_size
-    prepared = spec.preprocess
-    if tuple(sides) != prepared.size:
-        resize = prepared.resize and max(round(prepared.resize * max(sides) / max(prepared.size)), *sides)
-        prepared = replace(prepared, size=(sides[0], sides[1]), resize=resize)
-    if channels != prepared.channels:
-        prepared = replace(prepared, mean=(0.5,) * channels, std=(0.5,) * channels)
-    return prepared
 
 
 def _default_names(count: int, notes: list[str]) -> list[str]:
