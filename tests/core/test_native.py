@@ -12,34 +12,39 @@ from cvp_core.train.cpu import norm
 pytestmark = pytest.mark.skipif(native.compiler() is None, reason="no C++ compiler")
 
 
+def forget() -> None:
+    native.library.cache_clear()
+    native.built.cache_clear()
+
+
 def test_a_library_is_compiled_once_and_a_compiler_that_fails_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CVP_CACHE", str(tmp_path))
     try:
         monkeypatch.setenv("CXX", "false")
-        native.library.cache_clear()
+        forget()
         assert native.library(norm.SOURCE) is None
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
         monkeypatch.delenv("CXX")
-        native.library.cache_clear()
+        forget()
         assert native.library(norm.SOURCE) is not None
         (made,) = (path for path in tmp_path.rglob("*") if path.is_file())
         before = made.stat().st_mtime_ns
         monkeypatch.setenv("CXX", "false")
-        native.library.cache_clear()
+        forget()
         assert native.library(norm.SOURCE) is not None
         assert made.stat().st_mtime_ns == before
     finally:
-        native.library.cache_clear()
+        forget()
 
 
 def test_a_library_that_another_user_put_there_is_not_loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CVP_CACHE", str(tmp_path))
     monkeypatch.setattr(native.os, "getuid", lambda: 54321)
-    native.library.cache_clear()
+    forget()
     try:
         assert native.library(norm.SOURCE) is None
     finally:
-        native.library.cache_clear()
+        forget()
     assert [path.parent.name for path in tmp_path.rglob("*.so")] == ["54321"]

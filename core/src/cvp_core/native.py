@@ -11,31 +11,42 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from .places import user_cache
 
-__all__ = ["compiler", "library"]
+__all__ = ["built", "compiler", "library"]
 
-_FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared", "-fopenmp")
+_FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared")
 _LONGEST_S = 120
 
 
 @cache
 def library(source: Path) -> ctypes.CDLL | None:
-    """What a .cpp exports, or None where there is no Linux, no compiler or no room for it.
+    """What a .cpp exports, or None where it cannot be built. It shares torch's threads: it has the same OpenMP."""
+    try:
+        found = built(source, "-fopenmp")
+        return ctypes.CDLL(str(found)) if found else None
+    except OSError:
+        return None
 
-    It is compiled once and kept in the user's cache folder, by its text and this machine's processor; one that another
-    user put there is not loaded. It shares torch's threads, for it is linked to the same OpenMP.
+
+@cache
+def built(source: Path, *flags: str) -> Path | None:
+    """The library of a .cpp, or None where there is no Linux, no compiler or no room for it, or what it needs.
+
+    It is compiled once and kept in the user's cache folder, by its text, its flags and this machine's processor; one
+    that another user put there is not taken.
     """
     if sys.platform != "linux":
         return None
     try:
-        target = user_cache("native") / str(os.getuid()) / f"{source.stem}-{_key(source)}.so"
+        target = user_cache("native") / str(os.getuid()) / f"{source.stem}-{_key(source, flags)}.so"
         if not target.exists():
-            _build(source, target)
-        return ctypes.CDLL(str(target)) if target.stat().st_uid == os.getuid() else None
+            _build(source, flags, target)
+        return target if target.stat().st_uid == os.getuid() else None
     except (OSError, subprocess.SubprocessError):
         return None
 
@@ -45,15 +56,15 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX") or "g++") or shutil.which("c++")
 
 
-def _key(source: Path) -> str:
+def _key(source: Path, flags: Sequence[str]) -> str:
     processor = re.search(r"^(flags|Features)\s*:.*$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    parts = (source.read_bytes(), " ".join(_FLAGS).encode(), platform.machine().encode())
+    parts = (source.read_bytes(), " ".join((*_FLAGS, *flags)).encode(), platform.machine().encode())
     digest = hashlib.sha256(b"\0".join(parts))
     digest.update(processor[0].encode() if processor else b"")
     return digest.hexdigest()[:16]
 
 
-def _build(source: Path, target: Path) -> None:
+def _build(source: Path, flags: Sequence[str], target: Path) -> None:
     """The library appears whole or not at all. Raises OSError or subprocess.SubprocessError."""
     program = compiler()
     if program is None:
@@ -61,6 +72,6 @@ def _build(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
-        command = [program, *_FLAGS, "-o", str(made), str(source)]
+        command = [program, *_FLAGS, "-o", str(made), str(source), *flags]
         subprocess.run(command, check=True, capture_output=True, timeout=_LONGEST_S)
         os.replace(made, target)

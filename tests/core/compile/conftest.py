@@ -17,6 +17,7 @@ from shortcuts import stay_here
 import cvp_core
 from cvp_core import registry
 from cvp_core.compile import Job, Trial, candidates, compile_model
+from cvp_core.compile.backends import openvino
 from cvp_core.weights.format import make_header
 
 # Each backend writes the model's own weights as an array and multiplies by them, so that the right ones are right.
@@ -138,3 +139,13 @@ def compiled(home: Path, compile_linear: Callable[..., list[Trial]], tmp_path: P
         return Path(shutil.copytree(kept, tmp_path / "linear.cvp"))
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def operator() -> Path:
+    """Our convolution for OpenVINO, where this machine can have it."""
+    pytest.importorskip("openvino")
+    found = openvino._operator()
+    if found is None:
+        pytest.skip("no AVX-512 or no C++ compiler")
+    return found

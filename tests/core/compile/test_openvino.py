@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from cvp_core.compile import Job
 from cvp_core.compile.auto import sample_pictures
 from cvp_core.compile.backends import openvino as backend
 from cvp_core.compile.parity import compare
-from cvp_core.compile.plan import plans
+from cvp_core.compile.plan import Plan, plans
 from cvp_core.errors import ConfigError
 from cvp_core.machine import cpu_features
 from cvp_core.network import ImageClassifier
@@ -78,6 +80,20 @@ def _exported_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def keep(monkeypatch: pytest.MonkeyPatch, plan: Plan, has_winograd: bool) -> None:
+    """That way is the fastest."""
+
+    def chosen(ways: Sequence[Any], job: Job) -> Any:
+        return next((way for way in ways if (way.plan, way.has_winograd) == (plan, has_winograd)), next(iter(ways)))
+
+    monkeypatch.setattr(backend, "fastest", chosen)
+
+
+def written(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "plan.json").read_text())
+    return found
+
+
 @torch.no_grad()
 def eager(model: ImageClassifier, images: np.ndarray) -> np.ndarray:
     return model(torch.from_numpy(images)).numpy()
@@ -109,17 +125,50 @@ def test_a_signal_after_two_networks_are_gone_arrives(model: ImageClassifier, tm
     assert (done.returncode, done.stdout) == (0, "['signal']\n")
 
 
-def test_every_way_to_split_a_batch_gives_the_same_answers_in_order(
-    model: ImageClassifier, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("has_winograd", [False, True])
+def test_every_way_to_compute_a_batch_gives_the_same_answers_in_order(
+    model: ImageClassifier,
+    images: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_winograd: bool,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if has_winograd:
+        request.getfixturevalue("operator")
     job = Job((3, 64, 64), batch_size=4, threads=2)
     found = plans(job)
     assert {(plan.piece, plan.streams) for plan in found} == {(4, 1), (2, 2), (1, 2)}
     for plan in found:
-        monkeypatch.setattr(backend, "fastest", lambda runners, job, plan=plan: plan)
+        keep(monkeypatch, plan, has_winograd)
         backend.compile(model, job, tmp_path, PICTURES)
+        assert written(tmp_path)["winograd"] is has_winograd
         answers = backend.load(tmp_path, job)(images[:4])
         assert compare(eager(model, images[:4]), answers).fault("float32") == ""
+
+
+@pytest.mark.usefixtures("operator")
+def test_an_artifact_with_our_convolution_needs_neither_torch_nor_the_compiler_that_made_it(
+    model: ImageClassifier, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job((3, 64, 64), batch_size=5, threads=1)
+    keep(monkeypatch, plans(job)[-1], True)
+    backend.compile(model, job, tmp_path, PICTURES)
+    np.save(tmp_path / "images.npy", images)
+    (tmp_path / "job.json").write_text(json.dumps(job.to_json()))
+
+    def answers(**settings: str) -> np.ndarray:
+        command = [sys.executable, "-c", LOAD, str(tmp_path)]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **settings})
+        assert json.loads(printed.stdout)[0] == []
+        return np.load(tmp_path / "logits.npy")
+
+    ours = answers(PATH="")  # the operator was compiled before
+    assert compare(eager(model, images), ours).fault("float32") == ""
+    (tmp_path / "model.blob").rename(tmp_path / "away")  # without the operator, OpenVINO's own convolutions
+    plain = answers(PATH="", CXX="/no/such/compiler", CVP_CACHE=str(tmp_path / "empty"))
+    assert compare(eager(model, images), plain).fault("float32") == ""
+    assert not np.array_equal(ours, plain)
 
 
 def test_a_throughput_job_splits_any_count_over_its_threads(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from .job import Job, Runner
 __all__ = ["Plan", "fastest", "plans"]
 
 _ROUNDS, _SECONDS = 5, 1.5
+_Way = TypeVar("_Way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +50,20 @@ def plans(job: Job) -> list[Plan]:
     return [Plan(piece, min(threads, count // piece)) for piece in sorted(pieces) if count % piece == 0]
 
 
-def fastest(runners: Mapping[Plan, Runner], job: Job) -> Plan:
-    """By the median of some calls, in turns, so that what else the machine does meets all alike."""
+def fastest(runners: Mapping[_Way, Runner], job: Job) -> _Way:
+    """Of plans or other ways, by the median of some calls, in turns: what else the machine does meets all alike."""
     if len(runners) == 1:
         return next(iter(runners))
     from statistics import median  # which loading needs not
 
     images = np.random.default_rng(0).standard_normal((job.batch_size or 1, *job.input_size), np.float32)
-    seconds: dict[Plan, list[float]] = {plan: [] for plan in runners}
+    seconds: dict[_Way, list[float]] = {way: [] for way in runners}
     for run in runners.values():
         run(images)  # the first call prepares
     end = time.perf_counter() + _SECONDS
     while len(min(seconds.values(), key=len)) < _ROUNDS or time.perf_counter() < end:
-        for plan, run in runners.items():
+        for way, run in runners.items():
             began = time.perf_counter()
             run(images)
-            seconds[plan].append(time.perf_counter() - began)
-    return min(seconds, key=lambda plan: median(seconds[plan]))
+            seconds[way].append(time.perf_counter() - began)
+    return min(seconds, key=lambda way: median(seconds[way]))

@@ -1,7 +1,8 @@
 """OpenVINO: the network as its IR, and what it was compiled to beside it, so that a cold start compiles little.
 
 How a batch is computed is measured when it is compiled: all at once by all threads, or in pieces, each by a thread of
-its own (a stream), which wait for nobody between two layers. Loading and predicting import no torch.
+its own (a stream), which wait for nobody between two layers; by OpenVINO's convolutions alone, or some by our own.
+Loading and predicting import no torch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import ConfigError
+from .. import winograd
 from ..job import Job, Runner
 from ..plan import Plan, fastest, plans
 
@@ -36,48 +39,92 @@ _OPERATORS = tuple(f"opset{number}" for number in range(1, 33))  # by release; r
 
 
 def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray) -> None:
-    """Writes model.xml and model.bin in float32, model.blob (compiled, without weights) and plan.json.
+    """Writes model.xml and model.bin in float32, model.blob (compiled) and plan.json.
 
     For int8, NNCF rounds weights and activations to 8 bits, whose ranges it takes from `pictures`.
     Raises ConfigError for a precision or device that OpenVINO does not have here.
     """
-    openvino, core = _runtime(), _core()
     if job.device != "cpu" or job.precision not in _PRECISIONS:
         raise ConfigError(f"openvino computes in {', '.join(_PRECISIONS)} on a cpu, not {job.precision}, {job.device}")
-    if job.precision == "bfloat16" and not _has_bfloat16(core):
+    if job.precision == "bfloat16" and not _has_bfloat16():
         raise ConfigError("openvino has no bfloat16 on this processor; float32 works")
-    converted = _converted(core, model, job, folder)
+    converted = _converted(model, job, folder)
     if job.precision == "int8":
         converted = _quantised(converted, pictures)
-    openvino.save_model(converted, folder / _MODEL, compress_to_fp16=False)
+    _runtime().save_model(converted, folder / _MODEL, compress_to_fp16=False)
     (folder / _ONNX).unlink()
 
-    # Read again: only so does it know where in model.bin each weight is, which the blob refers to.
-    network = core.read_model(folder / _MODEL)
-    compiled = {}
-    for plan in plans(job):
-        network.reshape([-1 if plan.piece is None else plan.piece, *job.input_size])
-        compiled[plan] = core.compile_model(network, "CPU", _settings(core, job, plan))
-    best = fastest({plan: _runner(made, plan, job) for plan, made in compiled.items()}, job)
-    (folder / _BLOB).write_bytes(compiled[best].export_model().getbuffer())
-    text = json.dumps({"plan": best.to_json(), "made_for": _made_for(openvino, core)}, indent=2)
+    way, compiled = _fastest(job, folder)
+    (folder / _BLOB).write_bytes(compiled.export_model().getbuffer())
+    text = json.dumps({**way.to_json(), "made_for": _made_for()}, indent=2)
     (folder / _PLAN).write_text(text + "\n", encoding="utf-8")
 
 
 def load(folder: Path, job: Job) -> Runner:
     """The runner of what `compile` wrote. Another OpenVINO or processor than there compiles model.xml again."""
-    openvino, core = _runtime(), _core()
     written = json.loads((folder / _PLAN).read_text(encoding="utf-8"))
-    plan = Plan(**written["plan"])
-    if written["made_for"] == _made_for(openvino, core):
-        settings = {**_settings(core, job, plan), "WEIGHTS_PATH": str(folder / _WEIGHTS)}
-        return _runner(core.import_model((folder / _BLOB).read_bytes(), "CPU", settings), plan, job)
-    network = core.read_model(folder / _MODEL)
-    network.reshape([-1 if plan.piece is None else plan.piece, *job.input_size])
-    return _runner(core.compile_model(network, "CPU", _settings(core, job, plan)), plan, job)
+    way = _Way.from_json(written)
+    if way.has_winograd and _operator() is None:
+        way = replace(way, has_winograd=False)
+    elif written["made_for"] == _made_for():
+        settings = _settings(job, way)
+        if not way.has_winograd:
+            settings["WEIGHTS_PATH"] = str(folder / _WEIGHTS)
+        return _runner(_core().import_model((folder / _BLOB).read_bytes(), "CPU", settings), way.plan, job)
+    return _runner(_compiled(job, folder, way), way.plan, job)
 
 
-def _converted(core: Any, model: ImageClassifier, job: Job, folder: Path) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a network is computed: split by a plan, and with fewer products or not."""
+
+    plan: Plan
+    has_winograd: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {"plan": self.plan.to_json(), "winograd": self.has_winograd}
+
+    @classmethod
+    def from_json(cls, written: dict[str, Any]) -> _Way:
+        return cls(Plan(**written["plan"]), written.get("winograd", False))
+
+
+def _fastest(job: Job, folder: Path) -> tuple[_Way, Any]:
+    """The fastest of all ways, and what it was compiled to."""
+    has_ours = job.precision == "float32" and _operator() is not None
+    made: dict[_Way, Any] = {}
+    for has_winograd in (False, True) if has_ours else (False,):
+        for plan in plans(job):
+            way = _Way(plan, has_winograd)
+            compiled = _compiled(job, folder, way)
+            if compiled is not None:
+                made[way] = compiled
+        best = fastest({way: _runner(compiled, way.plan, job) for way, compiled in made.items()}, job)
+        made = {best: made[best]}  # the others' memory is free again
+    return best, made[best]
+
+
+def _compiled(job: Job, folder: Path, way: _Way) -> Any:
+    """model.xml for this machine; None for a network without convolutions that Winograd's algorithm makes faster."""
+    network = _core().read_model(folder / _MODEL)  # only so does it know where model.bin has each weight, for the blob
+    network.reshape([-1 if way.plan.piece is None else way.plan.piece, *job.input_size])
+    if way.has_winograd:
+        operator = _operator()
+        if operator is None or not winograd.replace_convolutions(network, operator):
+            return None
+    return _core().compile_model(network, "CPU", _settings(job, way))
+
+
+@cache
+def _operator() -> Path | None:
+    """Our convolution, made known to the Core; None where it cannot be had."""
+    found = winograd.library(_runtime())
+    if found is not None:
+        _core().add_extension(found)
+    return found
+
+
+def _converted(model: ImageClassifier, job: Job, folder: Path) -> Any:
     """An openvino.Model of any batch, by way of a file of ONNX: OpenVINO's own converter takes five times as long."""
     import torch
 
@@ -85,7 +132,7 @@ def _converted(core: Any, model: ImageClassifier, job: Job, folder: Path) -> Any
 
     path = folder / _ONNX
     export_onnx(rewritten(model), torch.zeros(2, *job.input_size), path, ("image", "logits"), batch="batch")
-    return core.read_model(path)
+    return _core().read_model(path)
 
 
 def _quantised(network: Any, pictures: np.ndarray) -> Any:
@@ -100,17 +147,18 @@ def _quantised(network: Any, pictures: np.ndarray) -> Any:
     return nncf.quantize(network, each, subset_size=len(pictures), target_device=nncf.TargetDevice.CPU)
 
 
-def _has_bfloat16(core: Any) -> bool:
-    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+def _has_bfloat16() -> bool:
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def _settings(core: Any, job: Job, plan: Plan) -> dict[str, str]:
-    exact = job.precision == "float32" or not _has_bfloat16(core)
+def _settings(job: Job, way: _Way) -> dict[str, str]:
+    exact = job.precision == "float32" or not _has_bfloat16()
     settings = {
         "INFERENCE_PRECISION_HINT": "f32" if exact else "bf16",  # for int8: of what stays floating-point
         "PERFORMANCE_HINT": job.hint.upper(),
-        "NUM_STREAMS": str(plan.streams),  # over the hint's own, which leaves threads idle for a single batch
-        "CACHE_MODE": "OPTIMIZE_SIZE",  # the blob without weights, which model.bin has
+        "NUM_STREAMS": str(way.plan.streams),  # over the hint's own, which leaves threads idle for a single batch
+        # The blob without weights, which model.bin has; but a blob with operators of others is only read with them.
+        "CACHE_MODE": "OPTIMIZE_SPEED" if way.has_winograd else "OPTIMIZE_SIZE",
     }
     if job.threads is not None:
         settings["INFERENCE_NUM_THREADS"] = str(job.threads)
@@ -162,10 +210,10 @@ def _core() -> Any:
     return core
 
 
-def _made_for(openvino: ModuleType, core: Any) -> list[str]:
+def _made_for() -> list[str]:
     """What a blob depends on."""
-    name, abilities = (core.get_property("CPU", key) for key in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"))
-    return [openvino.__version__, name, *sorted(abilities)]
+    name, abilities = (_core().get_property("CPU", key) for key in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"))
+    return [_runtime().__version__, name, *sorted(abilities)]
 
 
 def _runtime() -> ModuleType:
