@@ -173,23 +173,28 @@ def turn(pipe: Connection, make: Callable[..., Any], given: dict[str, Any]) -> N
 def in_turns(contenders: dict[str, tuple[Callable[..., Any], dict[str, Any]]], seconds: float) -> dict[str, float]:
     """Seconds of a batch, the medians of the rounds; one that fails is left out."""
     context = multiprocessing.get_context("spawn")
-    pipes, found = {}, {}
+    pipes: dict[str, Connection] = {}
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+
+    def heard(name: str, *told: float) -> None:
+        try:
+            for value in told:
+                pipes[name].send(value)
+            found[name].append(pipes[name].recv())
+        except (EOFError, OSError):
+            del pipes[name], found[name]
+
     for name, (make, given) in contenders.items():
         pipes[name], other = context.Pipe()
         context.Process(target=turn, args=(other, make, given), daemon=True).start()
         other.close()
-        try:
-            pipes[name].recv()
-            found[name] = []
-        except EOFError:
-            del pipes[name]
+        heard(name)  # that it is ready
     for _ in range(ROUNDS):
-        for name, pipe in pipes.items():
-            pipe.send(seconds)
-            found[name].append(pipe.recv())
+        for name in tuple(pipes):
+            heard(name, seconds)
     for pipe in pipes.values():
         pipe.send(0.0)
-    return {name: statistics.median(took) for name, took in found.items()}
+    return {name: statistics.median(took[1:]) for name, took in found.items()}
 
 
 def near(rows: Rows) -> list[str]:

@@ -36,9 +36,10 @@ LIMIT_S = 1200.0
 
 def base() -> str:
     """What int8 is compared with."""
-    from cvp_core.machine import cpu_features
+    from cvp_core.compile import Job, candidates
 
-    return "bfloat16" if cpu_features() & {"amx_bf16", "avx512_bf16"} else "float32"
+    tried = {candidate.job.precision for candidate in candidates("openvino", "auto", Job((3, SIDE, SIDE)))[0]}
+    return "bfloat16" if "bfloat16" in tried else "float32"
 
 
 def trained(model: str, data: str, size: int, epochs: int, store: str, folder: str) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def prepare(weights: str, data: str, side: int, count: int, place: str, folder: 
     model, header = load_model(Path(weights))
     preprocess = header.preprocess
     if side:
-        preprocess = replace(preprocess, size=(side, side), resize=round(side / 0.875))
+        preprocess = preprocess.fitted((preprocess.channels, side, side))
     splits = open_data(data)
     seed, fraction = int(header.training.get("seed", 0)), float(header.training.get("val_fraction", 0.2))
     judged, others = (pick_split(splits, name, seed=seed, val_fraction=fraction)[1] for name in ("auto", "train"))
