@@ -15,6 +15,8 @@ from __future__ import annotations
 import argparse
 import math
 import multiprocessing
+import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -160,7 +162,8 @@ def turn(pipe: Connection, make: Callable[..., Any], given: dict[str, Any]) -> N
     run = run[0] if isinstance(run, tuple) else run
     run()
     pipe.send(0.0)
-    while seconds := pipe.recv():
+    while True:
+        seconds = pipe.recv()
         took, end = [], time.perf_counter() + seconds
         run()
         while len(took) < 2 or time.perf_counter() < end:
@@ -171,29 +174,38 @@ def turn(pipe: Connection, make: Callable[..., Any], given: dict[str, Any]) -> N
 
 
 def in_turns(contenders: dict[str, tuple[Callable[..., Any], dict[str, Any]]], seconds: float) -> dict[str, float]:
-    """Seconds of a batch, the medians of the rounds; one that fails is left out."""
+    """Seconds of a batch, the medians of the rounds; one that fails is left out.
+
+    Who waits for its turn is stopped: threads that look for work go on for a while after the last, at others' expense.
+    """
     context = multiprocessing.get_context("spawn")
     pipes: dict[str, Connection] = {}
     found: dict[str, list[float]] = {name: [] for name in contenders}
+    processes = {}
 
     def heard(name: str, *told: float) -> None:
+        process = processes[name].pid
         try:
+            os.kill(process, signal.SIGCONT)
             for value in told:
                 pipes[name].send(value)
             found[name].append(pipes[name].recv())
+            os.kill(process, signal.SIGSTOP)
         except (EOFError, OSError):
             del pipes[name], found[name]
 
     for name, (make, given) in contenders.items():
         pipes[name], other = context.Pipe()
-        context.Process(target=turn, args=(other, make, given), daemon=True).start()
+        processes[name] = context.Process(target=turn, args=(other, make, given), daemon=True)
+        processes[name].start()
         other.close()
         heard(name)  # that it is ready
     for _ in range(ROUNDS):
         for name in tuple(pipes):
             heard(name, seconds)
-    for pipe in pipes.values():
-        pipe.send(0.0)
+    for process in processes.values():
+        process.kill()
+        process.join()
     return {name: statistics.median(took[1:]) for name, took in found.items()}
 
 
