@@ -14,7 +14,6 @@ import argparse
 import statistics
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,16 +107,16 @@ def trials(weights: str, data: str, side: int, count: int, seconds: float, place
     return found, exam
 
 
-def rates(found: Trials, exam: Any, rounds: int, seconds: float) -> dict[str, float]:
-    """Images a second, the median of the rounds' medians; `found` is the first round."""
-    from cvp_core.compile.trial import run_again
+def rates(found: Trials, exam: Any, rounds: int) -> dict[str, float]:
+    """Images a second of each, timed in turns; the median of the rounds."""
+    from cvp_core.compile.trial import run_in_turns
 
-    each = {precision: [trial.images_per_s] for precision, trial in found.items()}
-    for _ in range(rounds - 1):
-        for precision, trial in found.items():
-            again = run_again(replace(trial, timing=None), exam, seconds=seconds, time_limit=LIMIT_S)
-            if not again.fault:
-                each[precision].append(again.images_per_s)
+    each: dict[str, list[float]] = {precision: [] for precision in found}
+    for _ in range(rounds):
+        for precision, trial in zip(found, run_in_turns([*found.values()], exam, time_limit=LIMIT_S), strict=True):
+            if trial.timing is None or "again" in trial.fault:
+                raise RuntimeError(f"{trial.candidate.label}: {trial.fault}")
+            each[precision].append(trial.images_per_s)
     return {precision: statistics.median(values) for precision, values in each.items()}
 
 
@@ -134,7 +133,7 @@ def measure(model: str, weights: str, given: argparse.Namespace) -> bool:
         accuracy = trials(weights, given.data, 0, given.pictures, 0.2, Path(place))[0]["int8"].accuracy
     with tempfile.TemporaryDirectory(dir=given.scratch) as place:
         found, exam = trials(weights, given.data, SIDE, 2 * BATCH, given.seconds, Path(place))
-        rate = rates(found, exam, given.rounds, given.seconds)
+        rate = rates(found, exam, given.rounds)
     assert accuracy is not None  # int8 is judged by labels
     ratio = rate["int8"] / rate[base()]
     speeds = f"{rate[base()]:8.1f} {rate['int8']:8.1f} {ratio:6.2f}"

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from .errors import CvpError
 from .plugins import load_target
 from .work import WorkFolder, sweep
 
-__all__ = ["call_apart"]
+__all__ = ["call_apart", "started_apart"]
 
 
 def call_apart(
@@ -32,6 +32,15 @@ def call_apart(
     Raises nothing for what happens inside: the answer is then {"error": one line that says why}, with "is_late" for
     a time limit that was reached.
     """
+    with started_apart(target, arguments, threads=threads) as answer:
+        return answer(time_limit)
+
+
+@contextlib.contextmanager
+def started_apart(
+    target: str, arguments: Mapping[str, Any], *, threads: int | None = None
+) -> Iterator[Callable[[float], dict[str, Any]]]:
+    """As `call_apart`, for several at a time: what waits, for so many seconds, for the answer. Killed at the end."""
     sweep("cvp-*")
     with WorkFolder("cvp-") as place:
         (place / "files").mkdir()
@@ -45,17 +54,22 @@ def call_apart(
                 env=_environment(threads),
                 start_new_session=True,
             )
+
+        def answer(time_limit: float) -> dict[str, Any]:
             try:
                 code = process.wait(time_limit)
             except subprocess.TimeoutExpired:
                 return {"error": f"gave no answer within {time_limit:g} s", "is_late": True}
-            finally:
-                _kill(process)
+            try:
+                found = json.loads((place / "answer.json").read_text())
+            except (OSError, ValueError):
+                return {"error": _end(code, place / "log")}
+            return found if isinstance(found, dict) else {"error": "answered nothing"}
+
         try:
-            answer = json.loads((place / "answer.json").read_text())
-        except (OSError, ValueError):
-            return {"error": _end(code, place / "log")}
-        return answer if isinstance(answer, dict) else {"error": "answered nothing"}
+            yield answer
+        finally:
+            _kill(process)
 
 
 def _environment(threads: int | None) -> dict[str, str]:

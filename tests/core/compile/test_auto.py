@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,23 @@ import pytest
 import torch
 
 import cvp_core
-from cvp_core.apart import call_apart
+from cvp_core.apart import call_apart, started_apart
 from cvp_core.compile import Job, Sample, Trial, auto, candidates, read_manifest
 from cvp_core.compile.timing import Timing
 from cvp_core.errors import ConfigError, MachineError, NotInstalledError
 
 Compile = Callable[..., list[Trial]]
+
+TURNS = """
+import sys, time
+from pathlib import Path
+from cvp_core.compile.timing import Turns
+def call():
+    begin = time.monotonic()
+    time.sleep(0.01)
+    print(f"{begin}-{time.monotonic()}")
+Turns(Path(sys.argv[1]) / "turns", 3, rounds=2, seconds=0.05).measure(call)
+"""
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -122,25 +136,56 @@ def timed(backend: str, rate: float, fault: str = "") -> Trial:
     return Trial(candidate, Path(backend), fault, timing=Timing(1 / rate, 1 / rate, 0.0, 9))
 
 
-def test_the_fastest_are_timed_again_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fastest_are_timed_again_and_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     told: list[float] = []
 
-    def again(trial: Trial, exam: Any, *, seconds: float, time_limit: float) -> Trial:
-        asked.append(trial.candidate.name)
-        rate = 150 if trial.candidate.name == "slow" else trial.images_per_s
-        return replace(trial, timing=Timing(1 / rate, 1 / rate, 0.0, 9), rounds=trial.rounds + 1)
+    def again(trials: Sequence[Trial], exam: Any, *, time_limit: float) -> list[Trial]:
+        asked.extend(trial.candidate.name for trial in trials)
+        rates = {"right": 55, "slow": 70}
+        timings = [Timing(1 / rates[trial.candidate.name], 1.0, 0.0, 9) for trial in trials]
+        return [replace(trial, timing=found, is_final=True) for trial, found in zip(trials, timings, strict=True)]
 
-    monkeypatch.setattr(auto, "run_again", again)
-    trials = [timed("failing", 1), timed("slow", 60), timed("right", 100), timed("wrong", 300, "its logits differ")]
+    monkeypatch.setattr(auto, "run_in_turns", again)
+    monkeypatch.setattr(auto, "_IN_RUN_OFF", 2)
+    trials = [timed("failing", 59), timed("slow", 60), timed("right", 100), timed("wrong", 300, "its logits differ")]
     found = auto.run_off(trials, None, tell=lambda trial: told.append(round(trial.images_per_s)))
-    assert asked == ["right", "slow", "right", "slow"]  # the first is too far behind, the last is wrong
-    assert told == [100, 150, 100, 150]
+    assert asked == ["right", "slow"]  # the first has no part in it, the last is wrong
+    assert told == [55, 70]
     assert [trial.candidate.name for trial in found] == ["failing", "slow", "right", "wrong"]
     assert auto.best(found).candidate.name == "slow"
+    assert auto.best([found[0], found[2]]).candidate.name == "right"  # by what was timed together
     asked.clear()
     assert auto.run_off(trials[1:2] + trials[3:], None) == trials[1:2] + trials[3:]
+    assert auto.run_off([timed("failing", 1), timed("right", 100)], None)[0].is_final is False  # too far behind
     assert asked == []
+
+
+def test_processes_in_a_run_off_go_on_in_turns(
+    compile_linear: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "_NEAR", 1e9)
+    trials = compile_linear(tmp_path / "l.cvp", "right", "slow")
+    assert [trial.is_final for trial in trials] == [True, True]
+    assert trials[0].images_per_s > 5 * trials[1].images_per_s
+    assert all(trial.timing is not None and trial.timing.calls >= 12 for trial in trials)
+
+
+def test_turns_never_overlap(tmp_path: Path) -> None:
+    (tmp_path / "turns").mkdir()
+    command = [sys.executable, "-c", TURNS, str(tmp_path)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    spans = []
+    for number, process in enumerate(running):
+        lines = process.communicate(timeout=60)[0].split()
+        spans += [(*map(float, line.split("-")), number) for line in lines]
+    spans.sort()
+    assert len(spans) >= 3 * 2 * 3
+    turns = [number for _, _, number in spans]
+    for (_, end, one), (begin, _, other) in pairwise(spans):
+        assert one == other or begin >= end
+    changes = sum(one != other for one, other in pairwise(turns))
+    assert changes >= 4  # two rounds of three, not one after the other
 
 
 def test_one_that_fails_in_the_run_off_is_not_kept(
@@ -148,17 +193,18 @@ def test_one_that_fails_in_the_run_off_is_not_kept(
 ) -> None:
     calls = 0
 
-    def flaky(target: str, arguments: Mapping[str, Any], **limits: Any) -> dict[str, Any]:
+    def flaky(target: str, arguments: Mapping[str, Any], **limits: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == 5:  # two trials of two processes each come before
-            return {"error": "it ended by SIGSEGV"}
-        return call_apart(target, arguments, **limits)
+        if calls == 2:
+            arguments = {**arguments, "payload": "/no/such/folder"}
+        return started_apart(target, arguments, **limits)
 
-    monkeypatch.setattr("cvp_core.compile.trial.call_apart", flaky)
+    monkeypatch.setattr("cvp_core.compile.trial.started_apart", flaky)
     monkeypatch.setattr(auto, "_NEAR", 1e9)
     trials = compile_linear(tmp_path / "l.cvp", "right", "slow")
-    assert sorted(trial.fault for trial in trials) == ["", "running again: it ended by SIGSEGV"]
+    (failed,) = (trial for trial in trials if trial.fault)
+    assert failed.fault.startswith("running again: FileNotFoundError")
     (kept,) = (trial for trial in trials if not trial.fault)
-    assert kept.rounds == 3
+    assert kept.is_final
     assert read_manifest(tmp_path / "l.cvp").timing == kept.timing.to_json()  # type: ignore[union-attr]

@@ -126,7 +126,7 @@ def command(
         max_drop=max_drop,
         time_limit=time_limit,
         tell=lambda trial: say(
-            f"{'tried' if trial.rounds == 1 else 'again'}  {trial.candidate.label}: "
+            f"{'again' if trial.is_final else 'tried'}  {trial.candidate.label}: "
             f"{trial.fault or f'{trial.images_per_s:.1f} images/s'}"
         ),
     )

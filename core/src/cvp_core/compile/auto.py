@@ -23,7 +23,7 @@ from .manifest import PAYLOAD, WEIGHTS, Manifest, digests, is_artifact, library_
 from .parity import LOSSY
 from .sample import PICTURES, Sample, sample_pictures
 from .signature import seal
-from .trial import COMPARED, Candidate, Exam, Trial, run_again, run_trial
+from .trial import COMPARED, Candidate, Exam, Trial, run_in_turns, run_trial
 
 __all__ = [
     "PICTURES",
@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _HOPELESS, _WORTH_ITS_TIME_S = 5, 1.0
-_NEAR, _IN_RUN_OFF, _ROUNDS = 2.0, 3, 2
+_NEAR, _IN_RUN_OFF = 2.0, 3
 _REPLACED = "replaced"  # in the work folder, the artifact that was there before
 
 
@@ -175,7 +175,7 @@ def compile_model(
             trials.append(trial)
             tell(trial)
             waiting += _instead(trial, [*waiting, *(done.candidate for done in trials)])
-        trials = run_off(trials, exam, seconds=seconds, time_limit=time_limit, tell=tell)
+        trials = run_off(trials, exam, time_limit=time_limit, tell=tell)
         kept = best(trials)
         whole = folder / "whole"
         whole.mkdir()
@@ -201,19 +201,18 @@ def run_off(
     trials: Sequence[Trial],
     exam: Exam,
     *,
-    seconds: float = 2.0,
     time_limit: float = 300.0,
     tell: Callable[[Trial], None] = lambda trial: None,
 ) -> list[Trial]:
-    """All trials, the fastest of them timed twice more, in turns: the first time a neighbour may have slowed one."""
+    """All trials, the fastest of them timed again, in turns: the first time a neighbour may have slowed one."""
     found = list(trials)
     passed = sorted((trial.images_per_s, place) for place, trial in enumerate(found) if not trial.fault)[::-1]
     near = [place for rate, place in passed if rate * _NEAR >= passed[0][0]][:_IN_RUN_OFF]
     if len(near) > 1:
-        for place in near * _ROUNDS:
-            if not found[place].fault:
-                found[place] = run_again(found[place], exam, seconds=seconds, time_limit=time_limit)
-                tell(found[place])
+        again = run_in_turns([found[place] for place in near], exam, time_limit=time_limit)
+        for place, trial in zip(near, again, strict=True):
+            found[place] = trial
+            tell(trial)
     return found
 
 
@@ -244,7 +243,7 @@ def best(trials: Sequence[Trial]) -> Trial:
     if not passed:
         faults = "; ".join(f"{trial.candidate.label}: {trial.fault}" for trial in trials)
         raise MachineError(f"no backend gave the right answers. {faults}")
-    return max(passed, key=lambda trial: trial.images_per_s)
+    return max(passed, key=lambda trial: (trial.is_final, trial.images_per_s))
 
 
 def _eager(model: ImageClassifier, pictures: np.ndarray) -> np.ndarray:

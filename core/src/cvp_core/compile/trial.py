@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..apart import call_apart
+from ..apart import call_apart, started_apart
 from ..catalogue import Claim
 from ..machine import peak_memory_mb
 from ..spec import BackendSpec
+from ..work import WorkFolder
 from .job import Job
 from .parity import LOSSY, Accuracy, Parity, compare
-from .timing import Timing
+from .timing import Timing, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["COMPARED", "Candidate", "Exam", "Trial", "compile_here", "run_again", "run_here", "run_trial"]
+__all__ = ["COMPARED", "Candidate", "Exam", "Trial", "compile_here", "run_here", "run_in_turns", "run_trial"]
 
+_GLANCE_S = 0.05
 COMPARED = 64  # pictures on which answers are compared; those that are judged by labels answer all
 
 
@@ -72,8 +75,8 @@ class Exam:
 class Trial:
     """What came of a candidate. fault: why it is out; "" for one that passed. Seconds for compiling and loading.
 
-    accuracy: of a lossy precision alone. is_late: compiling took longer than the time limit. rounds: how often it was
-    timed; `timing` is the fastest.
+    accuracy: of a lossy precision alone. is_late: compiling took longer than the time limit. is_final: `timing` was
+    taken in turns with the others that could be the fastest.
     """
 
     candidate: Candidate
@@ -86,7 +89,7 @@ class Trial:
     parity: Parity | None = None
     accuracy: Accuracy | None = None
     is_late: bool = False
-    rounds: int = 1
+    is_final: bool = False
 
     @property
     def images_per_s(self) -> float:
@@ -115,7 +118,8 @@ def run_trial(
     payload.mkdir(exist_ok=True)
     reference = exam.reference if is_lossy else exam.reference[:COMPARED]
     asked = {"weights": str(exam.weights), "calibration": str(exam.calibration)}
-    compiled = _apart("compile_here", candidate, payload, time_limit, asked)
+    target, arguments, threads = _asked("compile_here", candidate, payload, asked)
+    compiled = call_apart(target, arguments, time_limit=time_limit, threads=threads)
     if "error" in compiled:
         is_late = bool(compiled.get("is_late"))
         return Trial(candidate, payload, f"compiling: {compiled['error']}", is_late=is_late)
@@ -148,33 +152,61 @@ def run_trial(
     )
 
 
+def run_in_turns(trials: Sequence[Trial], exam: Exam, *, time_limit: float) -> list[Trial]:
+    """Trials that passed, timed once more, each in a process of its own, that go on in turns.
+
+    One that is too late keeps the others waiting: such trials are then timed alone.
+    """
+    found: dict[int, Mapping[str, Any]] = {}
+    with WorkFolder("cvp-turns-") as folder, ExitStack() as running:
+        place = folder / "turns"  # the folder itself is locked
+        place.mkdir()
+        turns = {"folder": str(place), "count": len(trials)}
+        answers = []
+        for trial in trials:
+            target, arguments, threads = _to_run(trial.candidate, trial.payload, exam, count=1, turns=turns)
+            answers.append(running.enter_context(started_apart(target, arguments, threads=threads)))
+        end = time.monotonic() + time_limit * len(trials)
+        while len(found) < len(trials):
+            for number, answer in enumerate(answers):
+                if number not in found:
+                    said = answer(_GLANCE_S)
+                    if not said.get("is_late") or time.monotonic() > end:
+                        found[number] = said
+                        (place / f"ended{number}").touch()
+    again = []
+    for number, trial in enumerate(trials):
+        answered = found[number]
+        if answered.get("is_late"):
+            answered = _run_apart(trial.candidate, trial.payload, exam, time_limit, count=1)
+        if "error" in answered:
+            again.append(replace(trial, fault=f"running again: {answered['error']}"))
+        else:
+            again.append(replace(trial, timing=Timing(**answered["timing"]), is_final=True))
+    return again
+
+
 def _run_apart(candidate: Candidate, payload: Path, exam: Exam, time_limit: float, **asked: Any) -> Mapping[str, Any]:
+    target, arguments, threads = _to_run(candidate, payload, exam, **asked)
+    return call_apart(target, arguments, time_limit=time_limit, threads=threads)
+
+
+def _to_run(candidate: Candidate, payload: Path, exam: Exam, **asked: Any) -> tuple[str, dict[str, Any], int | None]:
     pictures = {"pictures": str(exam.pictures), "logits": str(_logits_of(payload))}
-    return _apart("run_here", candidate, payload, time_limit, {**pictures, **asked})
+    return _asked("run_here", candidate, payload, {**pictures, **asked})
 
 
-def _apart(
-    function: str, candidate: Candidate, payload: Path, time_limit: float, asked: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """What a function of this module says of the candidate in a process of its own."""
+def _asked(
+    function: str, candidate: Candidate, payload: Path, asked: Mapping[str, Any]
+) -> tuple[str, dict[str, Any], int | None]:
+    """A function of this module for a process of its own, what it is asked of the candidate, and threads."""
     job = candidate.job
     arguments = {"backend": candidate.backend, "job": job.to_json(), "payload": str(payload), **asked}
-    target = f"cvp_core.compile.trial:{function}"
-    return call_apart(target, arguments, time_limit=time_limit, threads=job.threads)
+    return f"cvp_core.compile.trial:{function}", arguments, job.threads
 
 
 def _logits_of(payload: Path) -> Path:
     return payload.with_name(f"{payload.name}-logits.npy")
-
-
-def run_again(trial: Trial, exam: Exam, *, seconds: float, time_limit: float) -> Trial:
-    """A trial that passed, timed once more in a process of its own; the faster timing stays."""
-    count = trial.candidate.job.batch_size or 1
-    found = _run_apart(trial.candidate, trial.payload, exam, time_limit, count=count, seconds=seconds)
-    if "error" in found:
-        return replace(trial, fault=f"running again: {found['error']}")
-    timings = [Timing(**found["timing"]), *([trial.timing] if trial.timing else [])]
-    return replace(trial, timing=min(timings, key=lambda timing: timing.p50), rounds=trial.rounds + 1)
 
 
 def compile_here(
@@ -199,12 +231,16 @@ def run_here(
     payload: str,
     pictures: str,
     count: int,
-    seconds: float,
     logits: str,
     folder: str,
+    seconds: float = 2.0,
     slowest: float | None = None,
+    turns: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Loads as a later process will, times a batch, answers the first `count` pictures; imports torch if it must."""
+    """Loads as a later process will, times a batch, answers the first `count` pictures; imports torch if it must.
+
+    turns: the folder and the count of `Turns`, by which it is then timed.
+    """
     from ..registry import backend_of
     from .artifact import load_payload
     from .timing import measure
@@ -220,6 +256,9 @@ def run_here(
         took = min(_seconds(lambda: run(batch)) for _ in range(2))  # some still compile in the first
         if took > slowest:
             return {"too_slow": took}
+    if turns is not None:
+        timing = Turns(Path(turns["folder"]), turns["count"]).measure(lambda: run(batch))
+        return {"timing": timing.to_json()}
     timing = measure(lambda: run(batch), seconds=seconds)
     sizes = [1, 4, 5] if asked.batch_size is None else []  # every count has to work
     answers, start = [], 0
