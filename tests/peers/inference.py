@@ -241,9 +241,8 @@ def compare(model: str, batch: int, seconds: float, skip: Container[str], place:
     rest = run_off([trial for trial in trials if trial.candidate.job.precision != "float32"], exam)
     for trial in (*exact, *rest):
         print(f"    {trial.candidate.label:22} {trial.images_per_s:8.1f}  {trial.fault}", flush=True)
-    exact_best = best(exact)
-    fastest = max([exact_best, *[best(rest)] * bool(rest)], key=lambda trial: trial.images_per_s)
-    for name, trial in (("cvp float32", exact_best), ("cvp auto", fastest)):
+    fastest = max((best(group) for group in (exact, rest) if group), key=lambda trial: trial.images_per_s)
+    for name, trial in (("cvp float32", best(exact)), ("cvp auto", fastest)):
         logits, job = trial.parity.logits if trial.parity else float("nan"), trial.candidate.job.to_json()
         rows[name] = {"images_per_s": trial.images_per_s, "logits": logits, "label": trial.candidate.label}
         given = {"backend": trial.candidate.backend, "job": job, "payload": str(trial.payload), "place": str(place)}
