@@ -194,18 +194,20 @@ def in_turns(contenders: dict[str, tuple[Callable[..., Any], dict[str, Any]]], s
         except (EOFError, OSError):
             del pipes[name], found[name]
 
-    for name, (make, given) in contenders.items():
-        pipes[name], other = context.Pipe()
-        processes[name] = context.Process(target=turn, args=(other, make, given), daemon=True)
-        processes[name].start()
-        other.close()
-        heard(name)  # that it is ready
-    for _ in range(ROUNDS):
-        for name in tuple(pipes):
-            heard(name, seconds)
-    for process in processes.values():
-        process.kill()
-        process.join()
+    try:
+        for name, (make, given) in contenders.items():
+            pipes[name], other = context.Pipe()
+            processes[name] = context.Process(target=turn, args=(other, make, given), daemon=True)
+            processes[name].start()
+            other.close()
+            heard(name)  # that it is ready
+        for _ in range(ROUNDS):
+            for name in tuple(pipes):
+                heard(name, seconds)
+    finally:  # one that is stopped hears of nothing else
+        for process in processes.values():
+            process.kill()
+            process.join()
     return {name: statistics.median(took[1:]) for name, took in found.items()}
 
 

@@ -114,7 +114,7 @@ def rates(found: Trials, exam: Any, rounds: int) -> dict[str, float]:
     each: dict[str, list[float]] = {precision: [] for precision in found}
     for _ in range(rounds):
         for precision, trial in zip(found, run_in_turns([*found.values()], exam, time_limit=LIMIT_S), strict=True):
-            if trial.timing is None or "again" in trial.fault:
+            if not trial.is_final:  # faults of before, what int8 costs at this size, say nothing of speed
                 raise RuntimeError(f"{trial.candidate.label}: {trial.fault}")
             each[precision].append(trial.images_per_s)
     return {precision: statistics.median(values) for precision, values in each.items()}
