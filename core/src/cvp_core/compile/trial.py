@@ -118,8 +118,7 @@ def run_trial(
     payload.mkdir(exist_ok=True)
     reference = exam.reference if is_lossy else exam.reference[:COMPARED]
     asked = {"weights": str(exam.weights), "calibration": str(exam.calibration)}
-    target, arguments, threads = _asked("compile_here", candidate, payload, asked)
-    compiled = call_apart(target, arguments, time_limit=time_limit, threads=threads)
+    compiled = call_apart(**_request("compile_here", candidate, payload, **asked), time_limit=time_limit)
     if "error" in compiled:
         is_late = bool(compiled.get("is_late"))
         return Trial(candidate, payload, f"compiling: {compiled['error']}", is_late=is_late)
@@ -164,8 +163,8 @@ def run_in_turns(trials: Sequence[Trial], exam: Exam, *, time_limit: float) -> l
         turns = {"folder": str(place), "count": len(trials)}
         answers = []
         for trial in trials:
-            target, arguments, threads = _to_run(trial.candidate, trial.payload, exam, count=1, turns=turns)
-            answers.append(running.enter_context(started_apart(target, arguments, threads=threads)))
+            request = _run_request(trial.candidate, trial.payload, exam, count=1, turns=turns)
+            answers.append(running.enter_context(started_apart(**request)))
         end = time.monotonic() + time_limit * len(trials)
         while len(found) < len(trials):
             for number, answer in enumerate(answers):
@@ -187,22 +186,19 @@ def run_in_turns(trials: Sequence[Trial], exam: Exam, *, time_limit: float) -> l
 
 
 def _run_apart(candidate: Candidate, payload: Path, exam: Exam, time_limit: float, **asked: Any) -> Mapping[str, Any]:
-    target, arguments, threads = _to_run(candidate, payload, exam, **asked)
-    return call_apart(target, arguments, time_limit=time_limit, threads=threads)
+    return call_apart(**_run_request(candidate, payload, exam, **asked), time_limit=time_limit)
 
 
-def _to_run(candidate: Candidate, payload: Path, exam: Exam, **asked: Any) -> tuple[str, dict[str, Any], int | None]:
-    pictures = {"pictures": str(exam.pictures), "logits": str(_logits_of(payload))}
-    return _asked("run_here", candidate, payload, {**pictures, **asked})
+def _run_request(candidate: Candidate, payload: Path, exam: Exam, **asked: Any) -> dict[str, Any]:
+    logits = str(_logits_of(payload))
+    return _request("run_here", candidate, payload, pictures=str(exam.pictures), logits=logits, **asked)
 
 
-def _asked(
-    function: str, candidate: Candidate, payload: Path, asked: Mapping[str, Any]
-) -> tuple[str, dict[str, Any], int | None]:
-    """A function of this module for a process of its own, what it is asked of the candidate, and threads."""
+def _request(function: str, candidate: Candidate, payload: Path, **asked: Any) -> dict[str, Any]:
+    """What `call_apart` and `started_apart` are given for a function of this module."""
     job = candidate.job
     arguments = {"backend": candidate.backend, "job": job.to_json(), "payload": str(payload), **asked}
-    return f"cvp_core.compile.trial:{function}", arguments, job.threads
+    return {"target": f"cvp_core.compile.trial:{function}", "arguments": arguments, "threads": job.threads}
 
 
 def _logits_of(payload: Path) -> Path:
