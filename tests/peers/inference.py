@@ -14,13 +14,8 @@ from __future__ import annotations
 
 import argparse
 import math
-import multiprocessing
-import os
-import signal
-import statistics
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Container, Iterable
 from pathlib import Path
@@ -30,11 +25,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from turns import in_turns
+
 from cvp_core.apart import call_apart
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
     from cvp_core.compile.trial import Trial
 
 Rows = dict[str, dict[str, Any]]  # by peer, or by ours: images a second, how far its logits are off, what was kept
@@ -48,7 +43,6 @@ MODELS = {  # ours: timm's
 PEERS32 = ("eager", "channels_last", "compile", "jit", "onnxruntime", "openvino")
 PEERS = (*PEERS32, "openvino bfloat16")
 SIZE = (3, 224, 224)
-ROUNDS = 10
 _NEAR = 0.75  # of the fastest float32 peer: those are timed again
 
 
@@ -136,6 +130,11 @@ def prepared(model: str, kind: str, batch: int, place: str) -> tuple[Callable[[]
     return run, found.logits
 
 
+def called(model: str, kind: str, batch: int, place: str) -> Callable[[], np.ndarray]:
+    """What computes a batch of one peer."""
+    return prepared(model, kind, batch, place)[0]
+
+
 def peer(model: str, kind: str, batch: int, seconds: float, folder: str, place: str) -> dict[str, Any]:
     """Images a second of one peer, and how far its logits are from eager's."""
     from cvp_core.compile.timing import measure
@@ -156,61 +155,6 @@ def kept(backend: str, job: dict[str, Any], payload: str, place: str) -> Callabl
     return lambda: run(images)
 
 
-def turn(pipe: Connection, make: Callable[..., Any], given: dict[str, Any]) -> None:
-    """Times a call for as many seconds as it is told, whenever it is told; sends the median."""
-    run = make(**given)
-    run = run[0] if isinstance(run, tuple) else run
-    run()
-    pipe.send(0.0)
-    while True:
-        seconds = pipe.recv()
-        took, end = [], time.perf_counter() + seconds
-        run()
-        while len(took) < 2 or time.perf_counter() < end:
-            began = time.perf_counter()
-            run()
-            took.append(time.perf_counter() - began)
-        pipe.send(statistics.median(took))
-
-
-def in_turns(contenders: dict[str, tuple[Callable[..., Any], dict[str, Any]]], seconds: float) -> dict[str, float]:
-    """Seconds of a batch, the medians of the rounds; one that fails is left out.
-
-    Who waits for its turn is stopped: threads that look for work go on for a while after the last, at others' expense.
-    """
-    context = multiprocessing.get_context("spawn")
-    pipes: dict[str, Connection] = {}
-    found: dict[str, list[float]] = {name: [] for name in contenders}
-    processes = {}
-
-    def heard(name: str, *told: float) -> None:
-        process = processes[name].pid
-        try:
-            os.kill(process, signal.SIGCONT)
-            for value in told:
-                pipes[name].send(value)
-            found[name].append(pipes[name].recv())
-            os.kill(process, signal.SIGSTOP)
-        except (EOFError, OSError):
-            del pipes[name], found[name]
-
-    try:
-        for name, (make, given) in contenders.items():
-            pipes[name], other = context.Pipe()
-            processes[name] = context.Process(target=turn, args=(other, make, given), daemon=True)
-            processes[name].start()
-            other.close()
-            heard(name)  # that it is ready
-        for _ in range(ROUNDS):
-            for name in tuple(pipes):
-                heard(name, seconds)
-    finally:  # one that is stopped hears of nothing else
-        for process in processes.values():
-            process.kill()
-            process.join()
-    return {name: statistics.median(took[1:]) for name, took in found.items()}
-
-
 def near(rows: Rows) -> list[str]:
     """The peers that are as fast as the fastest of float32, but for noise, and the one of bfloat16."""
     rates = {kind: row["images_per_s"] for kind, row in rows.items() if "images_per_s" in row}
@@ -225,13 +169,13 @@ def compare(model: str, batch: int, seconds: float, skip: Container[str], place:
     from cvp_core.compile.trial import Exam, run_trial
 
     rows: Rows = {}
-    contenders: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {}
+    contenders: dict[str, tuple[Callable[..., Callable[[], np.ndarray]], dict[str, Any]]] = {}
     asked: dict[str, Any] = {"model": model, "batch": batch, "place": str(place)}
     for kind in PEERS:
         if kind not in skip:
             rows[kind] = call_apart("inference:peer", {**asked, "kind": kind, "seconds": seconds}, time_limit=600)
     for kind in near(rows):
-        contenders[kind] = prepared, {**asked, "kind": kind}
+        contenders[kind] = called, {**asked, "kind": kind}
     pictures = place / "pictures.npy"
     exam = Exam(place / "weights.safetensors", pictures, np.load(place / "reference.npy"), calibration=pictures)
     trials: list[Trial] = []
