@@ -43,7 +43,7 @@ MODELS = {  # ours: timm's
 PEERS32 = ("eager", "channels_last", "compile", "jit", "onnxruntime", "openvino")
 PEERS = (*PEERS32, "openvino bfloat16")
 SIZE = (3, 224, 224)
-_NEAR = 0.75  # of the fastest float32 peer: those are timed again
+_NEAR = 0.6  # of the fastest float32 peer: those are timed again, since the machine may have been busy meanwhile
 
 
 def prepare(model: str, folder: str, place: str) -> dict[str, Any]:
