@@ -7,6 +7,8 @@ import pytest
 from fake_plugins import cvp
 
 from cvp_cli.main import main
+from cvp_core import native
+from cvp_core.compile import winograd
 
 
 def test_healthy_machine_ends_with_zero(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +41,23 @@ def test_what_works_with_a_compiler_is_named_where_there_is_none(
     monkeypatch.setattr("shutil.which", lambda program: f"/usr/bin/{program}")
     assert main(["doctor"]) == 0
     assert "apt install g++" not in capsys.readouterr().out
+
+
+def test_what_the_compiler_failed_at_is_named_with_what_it_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CVP_CACHE", str(tmp_path))
+    monkeypatch.setenv("CXX", "false")
+    native.built.cache_clear()
+    try:
+        assert native.built(winograd.SOURCE) is None
+    finally:
+        native.built.cache_clear()
+    (log,) = tmp_path.rglob("winograd-*.log")
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "faster 3x3 convolutions of openvino" in out
+    assert f"see {log}" in out
 
 
 def test_torch_that_does_not_import_is_said_and_survived(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def forget() -> None:
     native.built.cache_clear()
 
 
-def test_a_library_is_compiled_once_and_a_compiler_that_fails_leaves_nothing(
+def test_a_library_is_compiled_once_and_a_compiler_that_fails_leaves_what_it_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CVP_CACHE", str(tmp_path))
@@ -25,11 +25,14 @@ def test_a_library_is_compiled_once_and_a_compiler_that_fails_leaves_nothing(
         monkeypatch.setenv("CXX", "false")
         forget()
         assert native.library(norm.SOURCE) is None
-        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+        (said,) = (path for path in tmp_path.rglob("*") if path.is_file())
+        assert native.failures() == {"norm": said}
+        assert str(norm.SOURCE) in said.read_text()
         monkeypatch.delenv("CXX")
         forget()
         assert native.library(norm.SOURCE) is not None
         (made,) = (path for path in tmp_path.rglob("*") if path.is_file())
+        assert native.failures() == {}
         before = made.stat().st_mtime_ns
         monkeypatch.setenv("CXX", "false")
         forget()

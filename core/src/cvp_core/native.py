@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from .places import user_cache
 
-__all__ = ["built", "compiler", "library"]
+__all__ = ["built", "compiler", "failures", "library"]
 
 _FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-shared")
 _LONGEST_S = 120
@@ -38,12 +39,12 @@ def built(source: Path, *flags: str) -> Path | None:
     """The library of a .cpp, or None where there is no Linux, no compiler or no room for it, or what it needs.
 
     It is compiled once and kept in the user's cache folder, by its text, its flags and this machine's processor; one
-    that another user put there is not taken.
+    that another user put there is not taken. What a compiler says that fails is kept beside it, see `failures`.
     """
     if sys.platform != "linux":
         return None
     try:
-        target = user_cache("native") / str(os.getuid()) / f"{source.stem}-{_key(source, flags)}.so"
+        target = _folder() / f"{source.stem}-{_key(source, flags)}.so"
         if not target.exists():
             _build(source, flags, target)
         return target if target.stat().st_uid == os.getuid() else None
@@ -51,9 +52,20 @@ def built(source: Path, *flags: str) -> Path | None:
         return None
 
 
+def failures() -> dict[str, Path]:
+    """By the name of a source: the command and what the compiler said, of those that failed when last needed."""
+    if sys.platform != "linux":
+        return {}
+    return {path.name.rpartition("-")[0]: path for path in sorted(_folder().glob("*.log"))}
+
+
 def compiler() -> str | None:
     """The C++ compiler: $CXX, else g++ or c++."""
     return shutil.which(os.environ.get("CXX") or "g++") or shutil.which("c++")
+
+
+def _folder() -> Path:
+    return user_cache("native") / str(os.getuid())
 
 
 def _key(source: Path, flags: Sequence[str]) -> str:
@@ -73,5 +85,12 @@ def _build(source: Path, flags: Sequence[str], target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder) / target.name
         command = [program, *_FLAGS, "-o", str(made), str(source), *flags]
-        subprocess.run(command, check=True, capture_output=True, timeout=_LONGEST_S)
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=_LONGEST_S)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            said = (error.stderr or b"").decode(errors="replace")
+            target.with_suffix(".log").write_text(f"{shlex.join(command)}\n{error}\n{said}", encoding="utf-8")
+            raise
         os.replace(made, target)
+    for log in target.parent.glob(f"{source.stem}-*.log"):
+        log.unlink(missing_ok=True)

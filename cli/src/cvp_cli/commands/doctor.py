@@ -22,6 +22,11 @@ OPTIONAL = {
     "timm's models": (("timm", "cvp_timm"), "'cvp-timm[timm]'"),
     "torchvision's models": (("cvp_torchvision",), "cvp-torchvision"),
 }
+# What our own C++ is for, by source.
+NATIVE = {
+    "norm": "faster batch norms in training on CPUs",
+    "winograd": "faster 3x3 convolutions of openvino",
+}
 
 
 @click.command("doctor")
@@ -147,7 +152,7 @@ def _missing() -> list[dict[str, str]]:
     """What would work if it were installed, with the command that does so."""
     from importlib.util import find_spec
 
-    from cvp_core.native import compiler
+    from cvp_core.native import compiler, failures
     from cvp_core.registry import backends
 
     wanted = dict(OPTIONAL)
@@ -160,8 +165,13 @@ def _missing() -> list[dict[str, str]]:
         if (gone := [module for module in modules if find_spec(module.partition(".")[0]) is None])
     ]
     if compiler() is None:
-        feature = "inductor, aoti, faster batch norms in training on CPUs and faster 3x3 convolutions of openvino"
-        found.append({"feature": feature, "missing": "a C++ compiler", "install": "apt install g++"})
+        without = ("the backends inductor and aoti", *NATIVE.values())
+        found += [{"feature": each, "missing": "a C++ compiler", "install": "apt install g++"} for each in without]
+    else:
+        found += [
+            {"feature": NATIVE.get(name, name), "missing": "a C++ compiler that builds it", "install": f"see {log}"}
+            for name, log in failures().items()
+        ]
     return found
 
 
@@ -228,4 +238,4 @@ def _print_missing(missing: list[dict[str, str]]) -> None:
     if missing:
         click.echo()
         rows = [(entry["feature"], entry["missing"], entry["install"]) for entry in missing]
-        print_table(("NOT AVAILABLE", "LACKS", "INSTALL IT BY"), rows)
+        print_table(("NOT AVAILABLE", "LACKS", "NEXT STEP"), rows)
