@@ -39,6 +39,7 @@ def weights_of(outputs: int, inputs: int, side: int = 3) -> np.ndarray:
     return drawn / np.float32(side * inputs**0.5)
 
 
+@pytest.mark.parametrize("pixels", [2, 4])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(
     ("count", "inputs", "outputs", "height", "width"),
@@ -58,10 +59,11 @@ def test_its_answers_are_those_of_float64(
     height: int,
     width: int,
     threads: int,
+    pixels: int,
     operator: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(winograd, "_TILES", 0)
+    monkeypatch.setattr(winograd, "_pixels", lambda op: pixels if op.get_type_name() == "Convolution" else 0)
     images = np.random.default_rng(0).standard_normal((count, inputs, height, width), np.float32)
     weights, bias = weights_of(outputs, inputs), np.linspace(-1, 1, outputs, dtype=np.float32)
     for with_bias, relu in ((False, False), (True, False), (False, True), (True, True)):
@@ -87,13 +89,19 @@ def test_its_answers_are_those_of_float64(
         (weights_of(32, 32, 5), {}),
         (weights_of(32, 24), {}),
         (weights_of(24, 32), {}),
-        (weights_of(256, 256), {}),  # sixteen tiles, for which 65,536 times 36 values would be read
     ],
 )
 def test_other_convolutions_stay(weights: np.ndarray, other: dict[str, list[int]], operator: Path) -> None:
     graph = network((1, weights.shape[1], 14, 14), weights, None, True, **other)
     assert winograd.replace_convolutions(graph, operator) == 0
     assert {op.get_type_name() for op in graph.get_ops()} >= {"Convolution", "Relu"}
+
+
+@pytest.mark.parametrize(("side", "pixels"), [(28, 4), (14, 2), (7, 0)])
+def test_many_weights_pay_for_enough_tiles(side: int, pixels: int) -> None:
+    graph = network((1, 256, side, side), weights_of(256, 256), None, True)
+    (op,) = (op for op in graph.get_ops() if op.get_type_name() == "Convolution")
+    assert winograd._pixels(op) == pixels
 
 
 def test_what_others_read_stays_too(operator: Path) -> None:

@@ -1,4 +1,4 @@
-"""3x3 convolutions with a quarter of the products, for OpenVINO in float32: winograd.cpp as an operator of its graphs.
+"""3x3 convolutions with half or a quarter of the products, for OpenVINO in float32: winograd.cpp in its graphs.
 
 Where OpenVINO's own kernels are as fast as the machine's matrix product, only fewer products are faster.
 """
@@ -23,7 +23,7 @@ __all__ = ["SOURCE", "library", "replace_convolutions"]
 SOURCE = Path(__file__).with_name("winograd.cpp")
 
 _LANES = 16  # channels come in multiples of these
-_TILES = 24  # for fewer, reading 36 values for each weight's 9 takes longer than the products that are saved,
+_TILES = 32  # for fewer, reading 36 or 16 values for each weight's 9 takes longer than the products that are saved,
 _SMALL = 1 << 13  # pairs of an input and an output, unless so few that they are in the cache anyway
 
 
@@ -61,12 +61,13 @@ def replace_convolutions(network: Any, operator: Path) -> int:
     factory.add_extension(str(operator))
     found = 0
     for convolution in network.get_ordered_ops():
-        if not _gains(convolution):
+        pixels = _pixels(convolution)
+        if not pixels:
             continue
         last, bias, has_relu = _what_follows(convolution)
         images = opset13.transpose(convolution.input_value(0), np.array([0, 2, 3, 1]))
         inputs = [images.output(0), convolution.input_value(1), *([bias] if bias else [])]
-        computed = factory.create("WinogradConvolution", inputs, {"relu": has_relu})
+        computed = factory.create("WinogradConvolution", inputs, {"relu": has_relu, "kept": pixels})
         answer = opset13.transpose(computed.output(0), np.array([0, 3, 1, 2]))
         answer.set_friendly_name(last.get_friendly_name())
         for reader in last.output(0).get_target_inputs():
@@ -76,19 +77,24 @@ def replace_convolutions(network: Any, operator: Path) -> int:
     return found
 
 
-def _gains(op: Any) -> bool:
-    """A 3x3 convolution at every pixel, of enough pixels for its weights."""
+def _pixels(op: Any) -> int:
+    """Pixels a side, 4 or 2, that are computed at once of a 3x3 convolution at every pixel; 0 for one to be left."""
     if op.get_type_name() != "Convolution" or op.input_value(1).get_node().get_type_name() != "Constant":
-        return False
+        return 0
     outputs, inputs, *kernel = op.input_value(1).get_shape()
     given = op.get_attributes()
     plain = all(list(given[name]) == [1, 1] for name in ("strides", "dilations", "pads_begin", "pads_end"))
     if kernel != [3, 3] or not plain or outputs % _LANES or inputs % _LANES:
-        return False
+        return 0
     count, _, height, width = op.get_output_partial_shape(0)
-    tiles = -(-height.get_length() // 4) * -(-width.get_length() // 4)
-    tiles *= count.get_length() if count.is_static else 1
-    return bool(tiles >= _TILES or inputs * outputs <= _SMALL)
+
+    def tiles(side: int) -> int:
+        found = -(-height.get_length() // side) * -(-width.get_length() // side)
+        return int(found * (count.get_length() if count.is_static else 1))
+
+    if inputs * outputs <= _SMALL:
+        return 4
+    return next((side for side in (4, 2) if tiles(side) >= _TILES), 0)
 
 
 def _what_follows(op: Any) -> tuple[Any, Any, bool]:
