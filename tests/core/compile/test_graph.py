@@ -213,6 +213,16 @@ def test_dual_paths_apart_give_the_same_logits(name: str, is_folded: bool) -> No
     assert path_count(apart) == path_count(net)
 
 
+@torch.inference_mode()
+def test_dual_paths_apart_keep_groups_that_were_padded() -> None:
+    folded = fold_norms(randomised("dpn92"))
+    apart = two_paths(pad_groups(folded, 8))
+    convs = [module for module in apart.modules() if isinstance(module, nn.Conv2d) and module.groups > 1]
+    assert {module.in_channels // module.groups for module in convs} == {8, 16, 24}
+    assert [type(module) for module in apart.modules()].count(TwoPaths) == 4
+    assert difference(folded(pictures()), apart(pictures())) < 1e-5
+
+
 def path_count(net: nn.Module) -> int:
     """Weights of convolutions and linear layers: cut in two, none is there twice."""
     return sum(module.weight.numel() for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear))

@@ -90,9 +90,12 @@ def test_inductor_compiles_block_by_block(tmp_path: Path) -> None:
     assert_parity(net, answers(net, "inductor", Job(SIZE, batch_size=3, mode="regional"), tmp_path), "float32")
 
 
-def test_padding_is_left_out_where_there_is_nothing_to_pad(net: ImageClassifier, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no groups of convolutions"):
-        answers(net, "inductor", Job(SIZE, mode="max-autotune-padded"), tmp_path)
+@pytest.mark.parametrize("mode, lacks", [("padded", "no groups of convolutions"), ("two-paths", "no dual paths")])
+def test_a_rewriting_that_changes_nothing_is_left_out(
+    net: ImageClassifier, tmp_path: Path, mode: str, lacks: str
+) -> None:
+    with pytest.raises(ConfigError, match=lacks):
+        answers(net, "inductor", Job(SIZE, mode=f"max-autotune-{mode}"), tmp_path)
 
 
 def test_cuda_graphs_need_a_gpu(net: ImageClassifier, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,9 +14,9 @@ from ..errors import ConfigError
 from ..network import ImageClassifier
 from ..weights.format import load_model
 from .graph import fold_norms
-from .job import Job, Runner
+from .job import Job
 
-__all__ = ["device_of", "examples", "load_ready", "ready", "to_runner", "type_of"]
+__all__ = ["TensorRunner", "device_of", "examples", "load_ready", "ready", "type_of"]
 
 _Net = TypeVar("_Net", bound=nn.Module)
 
@@ -64,21 +64,29 @@ def examples(job: Job, count: int | None = None) -> Tensor:
     return torch.zeros(size, dtype=type_of(job), device=device_of(job)).to(memory_format=torch.channels_last)
 
 
-def to_runner(call: Callable[[Tensor], Any], job: Job) -> Runner:
-    """`call`, a function of pictures to logits as tensors of job's precision on its device, for NumPy arrays.
+class TensorRunner:
+    """A Runner of `logits`, a function of pictures on job's device, in its precision, to logits there.
 
     Sets torch's threads for the process where the job says how many.
     """
-    if job.threads is not None:
-        torch.set_num_threads(job.threads)
-    device, dtype = device_of(job), type_of(job)
+
+    def __init__(self, logits: Callable[[Tensor], Tensor], job: Job) -> None:
+        if job.threads is not None:
+            torch.set_num_threads(job.threads)
+        self.logits = logits
+        self._device, self._dtype = device_of(job), type_of(job)
+
+    def placed(self, images: np.ndarray) -> Tensor:
+        """Pictures float32 (N, channels, height, width) as `logits` takes them.
+
+        A GPU fetches them by itself from memory that the system does not move, and casts them there.
+        """
+        # torch has no read-only tensors and warns of such arrays
+        pictures = torch.from_numpy(np.ascontiguousarray(images) if images.flags.writeable else images.copy())
+        if self._device.type == "cuda":
+            pictures = pictures.pin_memory().to(self._device, non_blocking=True)
+        return pictures.to(self._device, self._dtype, memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def run(images: np.ndarray) -> np.ndarray:
-        # torch has no read-only tensors and warns of such arrays
-        owned = np.ascontiguousarray(images) if images.flags.writeable else images.copy()
-        pictures = torch.from_numpy(owned).to(device, dtype, memory_format=torch.channels_last)
-        logits: Tensor = call(pictures)
-        return logits.to("cpu", torch.float32).numpy()  # waits for a GPU
-
-    return run
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        return self.logits(self.placed(images)).to("cpu", torch.float32).numpy()  # waits for a GPU

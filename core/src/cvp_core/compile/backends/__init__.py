@@ -7,6 +7,8 @@ from ...spec import BackendSpec
 __all__ = ["SPECS"]
 
 _HERE = "cvp_core.compile.backends"
+# Modes of inductor, all of which are tried there.
+_ON_GPUS = ("default", "reduce-overhead", "max-autotune", "max-autotune-padded", "max-autotune-two-paths")
 
 SPECS = (
     BackendSpec(
@@ -24,8 +26,8 @@ SPECS = (
         loader=f"{_HERE}.inductor:load",
         precisions=("float32", "bfloat16", "float16"),
         devices=("cpu", "cuda"),
-        modes=("default", "reduce-overhead", "max-autotune", "max-autotune-padded", "regional"),
-        tried_modes={"cuda": ("default", "reduce-overhead", "max-autotune", "max-autotune-padded")},
+        modes=(*_ON_GPUS, "regional"),
+        tried_modes={"cuda": _ON_GPUS},
         mode_when_slow="regional",
     ),
     BackendSpec(

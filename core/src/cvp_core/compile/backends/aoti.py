@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..job import Job, Runner
-from ..torch_runner import device_of, examples, ready, to_runner
+from ..torch_runner import TensorRunner, device_of, examples, ready
 
 __all__ = ["compile", "load"]
 
@@ -34,4 +34,4 @@ def load(folder: Path, job: Job) -> Runner:
     """What it loads is run as code."""
     from torch._inductor import aoti_load_package
 
-    return to_runner(aoti_load_package(str(folder / FILE)), job)
+    return TensorRunner(aoti_load_package(str(folder / FILE)), job)

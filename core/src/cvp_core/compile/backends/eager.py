@@ -9,7 +9,7 @@ from torch import nn
 
 from ..graph import path_buffers
 from ..job import Job, Runner
-from ..torch_runner import load_ready, ready, to_runner
+from ..torch_runner import TensorRunner, load_ready, ready
 
 __all__ = ["compile", "load"]
 
@@ -24,4 +24,4 @@ def load(folder: Path, job: Job) -> Runner:
     net: nn.Module = load_ready(folder, job)
     if job.precision == "float32" and job.device == "cpu":  # where it pays: see PathBuffer
         net = path_buffers(net)
-    return to_runner(net, job)
+    return TensorRunner(net, job)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ...errors import ConfigError, MachineError
 from ..job import Job, Runner
 from ..onnx_export import export_onnx
-from ..torch_runner import device_of, examples, ready, to_runner, type_of
+from ..torch_runner import TensorRunner, device_of, examples, ready, type_of
 
 __all__ = ["compile", "load"]
 
@@ -77,7 +77,7 @@ def load(folder: Path, job: Job) -> Runner:
     def call(images: Tensor) -> Tensor:
         return torch.cat([part(batch) for batch in images.split(job.batch_size or _MOST)])
 
-    return to_runner(call, job)
+    return TensorRunner(call, job)
 
 
 def _typed_as_exported(tensorrt: Any) -> int:

@@ -13,7 +13,7 @@ from torch import nn
 from torch.jit._trace import TracerWarning
 
 from ..job import Job, Runner
-from ..torch_runner import device_of, examples, ready, to_runner
+from ..torch_runner import TensorRunner, device_of, examples, ready
 
 __all__ = ["compile", "load"]
 
@@ -36,7 +36,7 @@ def load(folder: Path, job: Job) -> Runner:
             script = _optimised(folder / FILE, script, job)
         else:
             _warm_up(script, job)
-    return to_runner(script, job)
+    return TensorRunner(script, job)
 
 
 def _optimised(path: Path, script: torch.jit.ScriptModule, job: Job) -> torch.jit.ScriptModule:
