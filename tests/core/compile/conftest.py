@@ -35,6 +35,8 @@ def cvp_backends():
             spec("hanging", modes=("patient", "hasty"), mode_when_slow="hasty"),
             spec("coarse", precisions=("int8",)), spec("fine", precisions=("int8",)),
             spec("quantising", precisions=("int8",), compile_requires={"int8": ("nosuchmodule", "cvp-such[int8]")}),
+            spec("varied", modes=("first", "second"), tried_modes={"cpu": ("first", "second")},
+                 precisions=("float32", "bfloat16")),
             spec("telling"), spec("code", is_code=True), spec("native", is_native=True),
             spec("lacking", requires=("nosuchmodule",))]
 
@@ -56,6 +58,9 @@ def fine(model, job, folder, pictures):
 
 def slow(model, job, folder, pictures):
     right(model, job, folder, pictures, pause=0.02)
+
+def varied(model, job, folder, pictures):
+    right(model, job, folder, pictures, pause=0.02 if job.precision == "float32" else 0.0)
 
 def wrong(model, job, folder, pictures):
     right(model, job, folder, pictures, factor=-1.0)

@@ -76,6 +76,15 @@ def test_what_has_no_prospect_is_not_measured_to_its_end(
     assert "s a batch, above 1e-09 s not worth the rest of the trial" in slow.fault
 
 
+def test_further_modes_are_tried_in_the_fastest_precision_alone(
+    compile_linear: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "_precisions", lambda device, may_be_lossy: ("float32", "bfloat16"))
+    trials = compile_linear(tmp_path / "l.cvp", "varied", precision="auto")
+    tried = [trial.candidate.label for trial in trials]
+    assert tried == ["varied float32", "varied bfloat16", "varied:second bfloat16"]
+
+
 def test_int8_is_judged_by_its_accuracy_on_labelled_pictures(compile_linear: Compile, tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).normal(size=(70, 1, 28, 28)).astype(np.float32)
     torch.manual_seed(0)

@@ -35,6 +35,7 @@ __all__ = [
     "compile_model",
     "find_backend",
     "run_off",
+    "run_trials",
     "sample_pictures",
     "slowest",
 ]
@@ -85,7 +86,7 @@ def candidates(
             reasons = [missing_to_compile(spec, name) for name in lacking]
             fitting = [name for name in fitting if name not in lacking]
             modes = (named,) if named else spec.modes_for(kind)
-            found += [Candidate(claim, replace(job, precision=name, mode=mode)) for name in fitting for mode in modes]
+            found += [Candidate(claim, replace(job, precision=name, mode=mode)) for mode in modes for name in fitting]
         if reasons and backend != "auto" and not found:
             is_absent = kind in spec.devices and (missing or lacking)
             raise NotInstalledError(reasons[0]) if is_absent else ConfigError(reasons[0])
@@ -160,21 +161,7 @@ def compile_model(
         )
         np.save(exam.pictures, sample.pictures)
         np.save(exam.calibration, sample.calibration)
-        trials: list[Trial] = []
-        waiting = list(trying)
-        while waiting:
-            candidate = waiting.pop(0)
-            trial = run_trial(
-                candidate,
-                folder / f"payload{len(trials)}",
-                exam,
-                seconds=seconds,
-                time_limit=time_limit,
-                slowest=slowest(trials),
-            )
-            trials.append(trial)
-            tell(trial)
-            waiting += _instead(trial, [*waiting, *(done.candidate for done in trials)])
+        trials = run_trials(trying, folder, exam, seconds=seconds, time_limit=time_limit, tell=tell)
         trials = run_off(trials, exam, time_limit=time_limit, tell=tell)
         kept = best(trials)
         whole = folder / "whole"
@@ -186,6 +173,34 @@ def compile_model(
             target.rename(folder / _REPLACED)  # removed with the folder, when the new one is in its place
         whole.rename(target)
     return kept, trials
+
+
+def run_trials(
+    trying: Sequence[Candidate],
+    folder: Path,
+    exam: Exam,
+    *,
+    seconds: float = 2.0,
+    time_limit: float = 300.0,
+    tell: Callable[[Trial], None] = lambda trial: None,
+) -> list[Trial]:
+    """Trials of the candidates, one after the other, whose payloads are made below `folder`.
+
+    A backend's further modes are tried in the precision alone in which its first one was fastest. What takes too long
+    to compile is tried in the backend's mode for that, if it has one.
+    """
+    trials: list[Trial] = []
+    waiting = list(trying)
+    while waiting:
+        candidate = waiting.pop(0)
+        if not _has_prospect(candidate, trials):
+            continue
+        payload = folder / f"payload{len(trials)}"
+        trial = run_trial(candidate, payload, exam, seconds=seconds, time_limit=time_limit, slowest=slowest(trials))
+        trials.append(trial)
+        tell(trial)
+        waiting += _instead(trial, [*waiting, *(done.candidate for done in trials)])
+    return trials
 
 
 def slowest(trials: Sequence[Trial]) -> float | None:
@@ -228,6 +243,16 @@ def _put_back(left: Path) -> None:
     target = left.with_name(left.name[1:].rpartition("-")[0])
     if (left / _REPLACED).exists() and not target.exists():
         (left / _REPLACED).rename(target)
+
+
+def _has_prospect(candidate: Candidate, trials: Sequence[Trial]) -> bool:
+    spec, mode = candidate.claim.spec, candidate.job.mode
+    if mode in ("", *spec.modes[:1], spec.mode_when_slow):
+        return True
+    done = [trial for trial in trials if trial.candidate.claim == candidate.claim and not trial.fault]
+    first = [trial for trial in done if trial.candidate.job.mode == spec.modes[0]]
+    fastest = max(first, key=lambda trial: trial.images_per_s, default=None)
+    return fastest is None or fastest.candidate.job.precision == candidate.job.precision
 
 
 def _instead(trial: Trial, others: Sequence[Candidate]) -> list[Candidate]:
