@@ -30,7 +30,7 @@ from turns import in_turns
 from cvp_core.apart import call_apart
 
 if TYPE_CHECKING:
-    from cvp_core.compile.trial import Trial
+    from cvp_core.compile.trial import Exam
 
 Rows = dict[str, dict[str, Any]]  # by peer, or by ours: images a second, how far its logits are off, what was kept
 MODELS = {  # ours: timm's
@@ -162,11 +162,22 @@ def near(rows: Rows) -> list[str]:
     return [kind for kind, rate in rates.items() if rate >= _NEAR * fastest]
 
 
+def exam_of(place: Path, batch: int) -> tuple[Path, Exam]:
+    """What candidates for a batch are asked, and the folder for what they make, which must hold the weights too."""
+    from cvp_core.compile.trial import Exam
+
+    folder = place / f"batch{batch}"
+    folder.mkdir()
+    weights = folder / "weights.safetensors"
+    weights.hardlink_to(place / weights.name)
+    pictures = place / "pictures.npy"
+    return folder, Exam(weights, pictures, np.load(place / "reference.npy"), calibration=pictures)
+
+
 def compare(model: str, batch: int, seconds: float, skip: Container[str], place: Path) -> Rows:
     """Images a second of the peers and of ours, of float32 alone and of all precisions."""
     from cvp_core.compile import Job, candidates
-    from cvp_core.compile.auto import best, run_off, slowest
-    from cvp_core.compile.trial import Exam, run_trial
+    from cvp_core.compile.auto import best, run_off, run_trials
 
     rows: Rows = {}
     contenders: dict[str, tuple[Callable[..., Callable[[], np.ndarray]], dict[str, Any]]] = {}
@@ -176,13 +187,9 @@ def compare(model: str, batch: int, seconds: float, skip: Container[str], place:
             rows[kind] = call_apart("inference:peer", {**asked, "kind": kind, "seconds": seconds}, time_limit=600)
     for kind in near(rows):
         contenders[kind] = called, {**asked, "kind": kind}
-    pictures = place / "pictures.npy"
-    exam = Exam(place / "weights.safetensors", pictures, np.load(place / "reference.npy"), calibration=pictures)
-    trials: list[Trial] = []
-    for candidate in candidates("auto", "auto", Job(SIZE, batch_size=batch))[0]:
-        if candidate.claim.spec.name not in skip:
-            payload = Path(tempfile.mkdtemp(dir=place, prefix="payload-"))
-            trials.append(run_trial(candidate, payload, exam, seconds=seconds, slowest=slowest(trials)))
+    folder, exam = exam_of(place, batch)
+    trying = candidates("auto", "auto", Job(SIZE, batch_size=batch))[0]
+    trials = run_trials([each for each in trying if each.claim.spec.name not in skip], folder, exam, seconds=seconds)
     exact = run_off([trial for trial in trials if trial.candidate.job.precision == "float32"], exam)
     rest = run_off([trial for trial in trials if trial.candidate.job.precision != "float32"], exam)
     for trial in (*exact, *rest):
