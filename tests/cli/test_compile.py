@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,18 @@ def test_artifact_predicts_as_its_checkpoint_and_without_torch(place: Path) -> N
     for ours, plain in zip(answers["colours.cvp"], answers["colours.safetensors"], strict=True):
         assert ours["label"] == plain["label"]
         assert ours["probability"] == pytest.approx(plain["probability"], abs=1e-4)
+
+
+def test_a_fallback_says_why(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoilt = tmp_path / "colours.cvp"
+    shutil.copytree(place / "colours.cvp", spoilt)
+    (spoilt / "payload" / "model.onnx").unlink()
+    picture = str(place / "pictures" / "green" / "0.png")
+    assert main(["predict", str(spoilt), picture]) == 2
+    refused = capsys.readouterr().err.strip().removeprefix("Error: ")
+    for command in (["predict", str(spoilt), picture], ["evaluate", str(spoilt), "--data", str(place / "pictures")]):
+        assert main([*command, "--fallback"]) == 0
+        assert capsys.readouterr().err.splitlines()[0] == f"warning: its plain model answers: {refused}"
 
 
 def test_table_names_what_was_kept_and_why(

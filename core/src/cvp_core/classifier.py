@@ -14,7 +14,7 @@ from .compile.artifact import is_artifact, open_artifact, verified_weights
 from .compile.parity import softmax
 from .data.image import open_image
 from .data.preprocess import normalise, resize_and_crop
-from .errors import ConfigError, ImageError, UserError
+from .errors import ConfigError, CvpError, ImageError
 from .weights.header import Header
 from .weights.store import find_trained
 
@@ -47,12 +47,16 @@ class Prediction:
 class Classifier:
     """A model behind its class names and preprocessing; made by `load`.
 
-    answer: uint8 pixels (N, height, width, channels) of preprocess.size to float32 logits (N, classes).
+    answer: uint8 pixels (N, height, width, channels) of preprocess.size to float32 logits (N, classes). refused: why
+    an artifact's plain model answers instead of it; else "".
     """
 
-    def __init__(self, answer: Callable[[np.ndarray], np.ndarray], header: Header, name: str) -> None:
+    def __init__(
+        self, answer: Callable[[np.ndarray], np.ndarray], header: Header, name: str, *, refused: str = ""
+    ) -> None:
         self.answer = answer
         self.name = name
+        self.refused = refused
         self.header = header
         self.classes = header.classes
         self.preprocess = header.preprocess
@@ -125,7 +129,7 @@ def load(
 
     path: also MODEL.WEIGHTS for published weights, or a model's name for its best, which are pulled the first time.
     trust: also run an artifact's code that this user's cvp did not write. fallback: where an artifact is refused, run
-    the plain model that it holds. An artifact runs on the device that it was compiled for.
+    the plain model that it holds, and say in `refused` why. An artifact runs on the device that it was compiled for.
     Raises WeightsError for a file that is damaged, foreign or does not fit, NotInstalledError with the pip
     command for one whose plugin or library is missing.
     """
@@ -135,18 +139,18 @@ def load(
     name = file.name.removesuffix(".cvp")
     try:
         run, manifest = open_artifact(file, trust=trust)
-    except UserError:
+    except CvpError as error:
         if not fallback:
             raise
-        return _plain(verified_weights(file), name, device)
+        return _plain(verified_weights(file), name, device, refused=str(error))
     header = manifest.header
     return Classifier(lambda pixels: run(normalise(pixels, header.preprocess)), header, name)
 
 
-def _plain(file: Path, name: str, device: str) -> Classifier:
+def _plain(file: Path, name: str, device: str, *, refused: str = "") -> Classifier:
     from .eager import EagerModel
     from .machine import pick_device
     from .weights.format import load_model
 
     model, header = load_model(file)
-    return Classifier(EagerModel(model, header.preprocess, pick_device(device)), header, name)
+    return Classifier(EagerModel(model, header.preprocess, pick_device(device)), header, name, refused=refused)

@@ -45,7 +45,8 @@ def with_views(classifier: Classifier, kind: str) -> Classifier:
         mean: np.ndarray = np.log(np.maximum(total / VIEWS[kind][0], np.finfo(np.float32).tiny)).astype(np.float32)
         return mean
 
-    return Classifier(answer, replace(classifier.header, preprocess=seen), classifier.name)
+    header = replace(classifier.header, preprocess=seen)
+    return Classifier(answer, header, classifier.name, refused=classifier.refused)
 
 
 def views(pixels: np.ndarray, size: tuple[int, int], kind: str) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ import pytest
 
 import cvp_core
 from cvp_core.compile import Trial, open_artifact, read_manifest
-from cvp_core.errors import OutputError, WeightsError
+from cvp_core.errors import MachineError, OutputError, WeightsError
 from cvp_core.subject import find_subject
 from cvp_core.weights.manifest import write_manifest as write_entries
 
@@ -49,7 +49,25 @@ def test_a_changed_file_is_refused_by_name_and_the_fallback_runs(compiled: Calla
         path.write_bytes(content[: -10 if change == "truncate" else None])
     with pytest.raises(WeightsError, match=r"payload/linear.npz (was changed|is missing)"):
         cvp_core.load(folder)
-    assert cvp_core.load(folder, fallback=True).predict(np.zeros((28, 28), np.uint8))[0].error is None
+    plain = cvp_core.load(folder, fallback=True)
+    assert "payload/linear.npz" in plain.refused
+    assert plain.predict(np.zeros((28, 28), np.uint8))[0].error is None
+
+
+def test_what_its_library_does_not_load_is_a_fault_of_the_machine_and_the_fallback_runs(
+    compiled: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = compiled("right")
+    assert cvp_core.load(folder).refused == ""
+
+    def fail(*given: object) -> None:
+        raise OSError("no space left\nsecond line")
+
+    monkeypatch.setattr("cvp_core.compile.artifact.load_payload", fail)
+    with pytest.raises(MachineError, match=r"cannot load it \(OSError: no space left\); compile it here") as caught:
+        cvp_core.load(folder)
+    assert "\n" not in str(caught.value)
+    assert "no space left" in cvp_core.load(folder, fallback=True).refused
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "payload/added.bin"])

@@ -54,15 +54,15 @@ def command(
     cvp evaluate weights/densenet121-birds.safetensors --data ~/pictures --split train
     cvp evaluate densenet121-birds --tta flips
     """
-    from cvp_core import load
     from cvp_core.data import open_data
     from cvp_core.evaluate import evaluate, pick_split
     from cvp_core.machine import fitting_threads
     from cvp_core.tta import describe_views, with_views
 
+    from ..opening import open_classifier
     from ..output import counted, format_percent, print_facts, print_json
 
-    classifier = load(checkpoint, device=device, weights_dir=weights_dir, trust=trust, fallback=fallback)
+    classifier = open_classifier(checkpoint, device=device, weights_dir=weights_dir, trust=trust, fallback=fallback)
     training = classifier.header.training
     splits = open_data(data) if data else open_data(str(training.get("data", "")), training.get("val_data"))
     name, images = pick_split(

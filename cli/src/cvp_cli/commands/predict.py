@@ -56,12 +56,12 @@ def command(
         raise click.UsageError("--json and --csv exclude each other")
     paths = list(expand(images))
 
-    from cvp_core import load
     from cvp_core.machine import fitting_threads
 
+    from ..opening import open_classifier
     from ..output import say
 
-    classifier = load(checkpoint, device=device, weights_dir=weights_dir, trust=trust, fallback=fallback)
+    classifier = open_classifier(checkpoint, device=device, weights_dir=weights_dir, trust=trust, fallback=fallback)
     if tta is not None:
         from cvp_core.tta import describe_views, with_views
 

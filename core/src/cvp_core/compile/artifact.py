@@ -12,7 +12,7 @@ import numpy as np
 
 from ..catalogue import Claim
 from ..digest import file_digest
-from ..errors import NotInstalledError, WeightsError
+from ..errors import CvpError, MachineError, NotInstalledError, WeightsError
 from ..machine import cpu_features
 from ..plugins import load_target
 from ..registry import backend_of
@@ -45,6 +45,7 @@ __all__ = [
     "verified_weights",
 ]
 
+_OTHERWISE = "compile it here, or run its plain model by --fallback"
 _THREADS = 2  # that hash: an artifact has two large files, the weights and what they became
 
 
@@ -52,7 +53,7 @@ def open_artifact(folder: Path, *, trust: bool = False) -> tuple[Runner, Manifes
     """What runs an artifact, after everything about it has been verified: files, machine, versions, who wrote it.
 
     trust: also code that this user's cvp did not write. Raises WeightsError with the reason for one that is refused,
-    NotInstalledError where its library is missing.
+    NotInstalledError where its library is missing, MachineError where that does not load it.
     """
     manifest = read_manifest(folder)
     with _verified_files(folder, manifest):
@@ -67,7 +68,13 @@ def open_artifact(folder: Path, *, trust: bool = False) -> tuple[Runner, Manifes
             raise WeightsError(
                 f"{folder} holds code of {manifest.backend} that this user's cvp did not write; --trust runs it anyway"
             )
-    return load_payload(claim, folder / PAYLOAD, manifest.job), manifest
+    try:
+        return load_payload(claim, folder / PAYLOAD, manifest.job), manifest
+    except CvpError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise MachineError(f"{folder}: {manifest.backend} cannot load it ({what}); {_OTHERWISE}") from error
 
 
 def verified_weights(folder: Path) -> Path:
@@ -151,7 +158,7 @@ def _verify_machine(folder: Path, manifest: Manifest) -> None:
         what = f"for {manifest.arch}" if manifest.arch != here else f"for a CPU with {' and '.join(lacking)}"
         raise WeightsError(
             f"{folder} was compiled {what}, this machine is {here if manifest.arch != here else 'without'}; "
-            "compile it here, or take --fallback for the plain model"
+            + _OTHERWISE
         )
 
 
@@ -164,9 +171,7 @@ def _verify_library(folder: Path, manifest: Manifest, spec: BackendSpec) -> None
     for name in needed:
         now, written = present.get(name, "none"), manifest.versions[name]
         if _release(now) != _release(written) if spec.is_code else _release(now) < _release(written):
-            raise WeightsError(
-                f"{folder} was compiled with {name} {written}, here is {now}; compile it here, or take --fallback"
-            )
+            raise WeightsError(f"{folder} was compiled with {name} {written}, here is {now}; {_OTHERWISE}")
 
 
 def missing_modules(spec: BackendSpec, to_run: bool = False) -> list[str]:
