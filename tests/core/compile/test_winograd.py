@@ -80,6 +80,19 @@ def test_its_answers_are_those_of_float64(
             assert (found - wanted[: len(part)]).abs().max() < 3e-5 * wanted.abs().max()
 
 
+def test_a_bias_that_is_shaped_in_the_graph_is_added_too(operator: Path) -> None:
+    from openvino import opset13
+
+    image = opset13.parameter((-1, 32, 28, 28), np.float32)
+    given = {"strides": [1, 1], "pads_begin": [1, 1], "pads_end": [1, 1], "dilations": [1, 1]}
+    convolution = opset13.convolution(image, opset13.constant(weights_of(32, 32)), **given)
+    shape = opset13.concat([np.array([1]), opset13.shape_of(np.zeros(32, np.float32)), np.array([1, 1])], 0)
+    bias = opset13.reshape(np.linspace(-1, 1, 32, dtype=np.float32), shape, False)  # as networks come from ONNX
+    graph = openvino.Model([opset13.relu(opset13.add(convolution, bias))], [image])
+    assert winograd.replace_convolutions(graph, operator) == 1
+    assert not {op.get_type_name() for op in graph.get_ops()} & {"Add", "Relu", "Reshape"}
+
+
 @pytest.mark.parametrize(
     ("weights", "other"),
     [

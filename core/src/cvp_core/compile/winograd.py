@@ -55,8 +55,12 @@ def replace_convolutions(network: Any, operator: Path) -> int:
     network: openvino.Model of known height and width; of any count, it is taken to compute one picture at a time.
     """
     from openvino import opset13
+    from openvino.passes import ConstantFolding, Manager
     from openvino.utils.node_factory import NodeFactory
 
+    folding = Manager()
+    folding.register_pass(ConstantFolding())
+    folding.run_passes(network)  # what is added is there as a value, not as how it is shaped
     factory = NodeFactory()
     factory.add_extension(str(operator))
     found = 0
