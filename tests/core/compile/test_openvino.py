@@ -181,11 +181,25 @@ def test_a_throughput_job_splits_any_count_over_its_threads(
         assert compare(eager(model, images[:count]), run(images[:count])).fault("float32") == ""
 
 
-def test_a_blob_of_another_version_is_not_read(model: ImageClassifier, images: np.ndarray, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("has_winograd", "part"), [(False, 0), (True, 0), (True, -1)])
+def test_a_blob_of_another_version_is_not_read(
+    model: ImageClassifier,
+    images: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_winograd: bool,
+    part: int,
+    request: pytest.FixtureRequest,
+) -> None:
     job = Job((3, 64, 64), batch_size=1)
+    if has_winograd:
+        operator: Path = request.getfixturevalue("operator")
+    keep(monkeypatch, plans(job)[0], has_winograd)
     backend.compile(model, job, tmp_path, PICTURES)
-    plan = json.loads((tmp_path / "plan.json").read_text())
-    plan["made_for"][0] = "2020.1"
+    plan = written(tmp_path)
+    if part:
+        assert plan["made_for"][part] == operator.name
+    plan["made_for"][part] = "2020.1"
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     (tmp_path / "model.blob").write_bytes(b"what another version wrote")
     answers = backend.load(tmp_path, job)(images[:1])

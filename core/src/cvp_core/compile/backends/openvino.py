@@ -56,7 +56,7 @@ def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray
 
     way, compiled = _fastest(job, folder)
     (folder / _BLOB).write_bytes(compiled.export_model().getbuffer())
-    text = json.dumps({**way.to_json(), "made_for": _made_for()}, indent=2)
+    text = json.dumps({**way.to_json(), "made_for": _made_for(way)}, indent=2)
     (folder / _PLAN).write_text(text + "\n", encoding="utf-8")
 
 
@@ -66,7 +66,7 @@ def load(folder: Path, job: Job) -> Runner:
     way = _Way.from_json(written)
     if way.has_winograd and _operator() is None:
         way = replace(way, has_winograd=False)
-    elif written["made_for"] == _made_for():
+    elif written["made_for"] == _made_for(way):
         settings = _settings(job, way)
         if not way.has_winograd:
             settings["WEIGHTS_PATH"] = str(folder / _WEIGHTS)
@@ -210,10 +210,11 @@ def _core() -> Any:
     return core
 
 
-def _made_for() -> list[str]:
+def _made_for(way: _Way) -> list[str]:
     """What a blob depends on."""
     name, abilities = (_core().get_property("CPU", key) for key in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"))
-    return [_runtime().__version__, name, *sorted(abilities)]
+    operator = _operator() if way.has_winograd else None  # another release of it may take other attributes
+    return [_runtime().__version__, name, *sorted(abilities), *([operator.name] if operator else [])]
 
 
 def _runtime() -> ModuleType:
