@@ -131,7 +131,7 @@ def load(
     trust: also run an artifact's code that this user's cvp did not write. fallback: where an artifact is refused, run
     the plain model that it holds, and say in `refused` why. An artifact runs on the device that it was compiled for.
     Raises WeightsError for a file that is damaged, foreign or does not fit, NotInstalledError with the pip
-    command for one whose plugin or library is missing.
+    command for one whose plugin or library is missing, MachineError for an artifact that its library does not load.
     """
     file = find_trained(path, weights_dir)
     if not is_artifact(file):
