@@ -52,7 +52,7 @@ def prepare(model: str, folder: str, place: str) -> dict[str, Any]:
     import torch
 
     import cvp_core
-    from cvp_core.compile.auto import sample_pictures
+    from cvp_core.compile.sample import sample_pictures
 
     torch.manual_seed(0)
     net = timm.create_model(MODELS[model]).eval()

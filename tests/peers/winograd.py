@@ -23,9 +23,9 @@ import torch
 
 import cvp_core
 from cvp_core.compile import Job
-from cvp_core.compile.auto import sample_pictures
 from cvp_core.compile.backends import openvino as backend
 from cvp_core.compile.job import Runner
+from cvp_core.compile.sample import sample_pictures
 
 MODELS = ("resnet18", "resnet50", "densenet121", "vgg16")
 _CALLS = 3  # in a round

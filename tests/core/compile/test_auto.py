@@ -79,7 +79,7 @@ def test_what_has_no_prospect_is_not_measured_to_its_end(
 def test_further_modes_are_tried_in_the_fastest_precision_alone(
     compile_linear: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auto, "_precisions", lambda device, may_be_lossy: ("float32", "bfloat16"))
+    monkeypatch.setattr("cvp_core.compile.candidate.cpu_features", lambda: {"avx512_bf16"})
     trials = compile_linear(tmp_path / "l.cvp", "varied", precision="auto")
     tried = [trial.candidate.label for trial in trials]
     assert tried == ["varied float32", "varied bfloat16", "varied:second bfloat16"]

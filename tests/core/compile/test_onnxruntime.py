@@ -15,10 +15,10 @@ from shortcuts import export_once
 
 from cvp_core import create_model
 from cvp_core.compile import Job, Runner
-from cvp_core.compile.auto import sample_pictures
 from cvp_core.compile.backends import onnxruntime as backend
 from cvp_core.compile.parity import compare
 from cvp_core.compile.plan import Plan
+from cvp_core.compile.sample import sample_pictures
 from cvp_core.errors import ConfigError
 from cvp_core.network import ImageClassifier
 

@@ -17,10 +17,10 @@ from shortcuts import export_once
 
 from cvp_core import create_model
 from cvp_core.compile import Job
-from cvp_core.compile.auto import sample_pictures
 from cvp_core.compile.backends import openvino as backend
 from cvp_core.compile.parity import compare
 from cvp_core.compile.plan import Plan, plans
+from cvp_core.compile.sample import sample_pictures
 from cvp_core.errors import ConfigError
 from cvp_core.machine import cpu_features
 from cvp_core.network import ImageClassifier

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from cvp_core.compile import winograd
-from cvp_core.compile.backends import openvino as backend
+from cvp_core.compile.openvino_core import core
 
 openvino = pytest.importorskip("openvino")
 
@@ -31,7 +31,7 @@ def network(shape: tuple[int, ...], weights: np.ndarray, bias: np.ndarray | None
 
 def compiled(graph: Any, threads: int) -> Any:
     exact = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": str(threads)}
-    return backend._core().compile_model(graph, "CPU", exact)
+    return core().compile_model(graph, "CPU", exact)
 
 
 def weights_of(outputs: int, inputs: int, side: int = 3) -> np.ndarray:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..apart import call_apart
-from ..compile.auto import candidates, find_backend
+from ..compile.candidate import Candidate, candidates, find_backend
 from ..compile.job import Job
 from ..compile.manifest import WEIGHTS
 from ..compile.sample import PICTURES, sample_pictures
 from ..compile.timing import measure
-from ..compile.trial import Candidate, Exam, run_trial
+from ..compile.trial import Exam, run_trial
 from ..errors import CvpError, MachineError, UnknownNameError
 from ..registry import backends
 from ..subject import Subject

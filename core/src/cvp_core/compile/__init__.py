@@ -13,10 +13,11 @@ from .job import Job, Runner
 
 if TYPE_CHECKING:
     from .artifact import open_artifact
-    from .auto import candidates, compile_model
+    from .candidate import Candidate, candidates
+    from .making import compile_model
     from .manifest import Manifest, is_artifact, read_manifest
     from .sample import Sample
-    from .trial import Candidate, Trial
+    from .trial import Trial
 
 __all__ = [
     "Candidate",
@@ -33,12 +34,12 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Candidate": "trial",
+    "Candidate": "candidate",
     "Manifest": "manifest",
     "Sample": "sample",
     "Trial": "trial",
-    "candidates": "auto",
-    "compile_model": "auto",
+    "candidates": "candidate",
+    "compile_model": "making",
     "is_artifact": "manifest",
     "open_artifact": "artifact",
     "read_manifest": "manifest",

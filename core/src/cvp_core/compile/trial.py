@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..apart import call_apart, started_apart
-from ..catalogue import Claim
 from ..machine import peak_memory_mb
-from ..spec import BackendSpec
 from ..work import WorkFolder
+from .candidate import Candidate
 from .job import Job
 from .parity import LOSSY, Accuracy, Parity, compare
 from .timing import Timing, Turns
@@ -22,35 +21,10 @@ from .timing import Timing, Turns
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["COMPARED", "Candidate", "Exam", "Trial", "compile_here", "run_here", "run_in_turns", "run_trial"]
+__all__ = ["COMPARED", "Exam", "Trial", "compile_here", "run_here", "run_in_turns", "run_trial"]
 
 _GLANCE_S = 0.05
 COMPARED = 64  # pictures on which answers are compared; those that are judged by labels answer all
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A backend and the job that it gets."""
-
-    claim: Claim[BackendSpec]
-    job: Job
-
-    @property
-    def backend(self) -> str:
-        return f"{self.claim.plugin.distribution}/{self.claim.spec.name}"
-
-    @property
-    def name(self) -> str:
-        """What `--backend` takes for it: the backend, and its mode where that is not its first."""
-        from ..registry import backends
-
-        spec, mode = self.claim.spec, self.job.mode
-        name = backends().label(spec.name, self.claim)
-        return f"{name}:{mode}" if mode and mode != spec.modes[0] else name
-
-    @property
-    def label(self) -> str:
-        return f"{self.name} {self.job.precision}"
 
 
 @dataclass(frozen=True)

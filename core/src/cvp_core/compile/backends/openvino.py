@@ -9,14 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +19,7 @@ import numpy as np
 from ...errors import ConfigError
 from .. import winograd
 from ..job import Job, Runner
+from ..openvino_core import core, runtime
 from ..plan import Plan, fastest, plans
 
 if TYPE_CHECKING:
@@ -34,8 +30,6 @@ __all__ = ["compile", "load"]
 _MODEL, _WEIGHTS, _BLOB, _PLAN = "model.xml", "model.bin", "model.blob", "plan.json"
 _ONNX = "model.onnx"  # while it compiles
 _PRECISIONS = ("float32", "bfloat16", "int8")
-_CONVERTER = "openvino.tools.ovc"
-_OPERATORS = tuple(f"opset{number}" for number in range(1, 33))  # by release; running a network takes none of them
 
 
 def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray) -> None:
@@ -51,7 +45,7 @@ def compile(model: ImageClassifier, job: Job, folder: Path, pictures: np.ndarray
     converted = _converted(model, job, folder)
     if job.precision == "int8":
         converted = _quantised(converted, pictures)
-    _runtime().save_model(converted, folder / _MODEL, compress_to_fp16=False)
+    runtime().save_model(converted, folder / _MODEL, compress_to_fp16=False)
     (folder / _ONNX).unlink()
 
     way, compiled = _fastest(job, folder)
@@ -70,7 +64,7 @@ def load(folder: Path, job: Job) -> Runner:
         settings = _settings(job, way)
         if not way.has_winograd:
             settings["WEIGHTS_PATH"] = str(folder / _WEIGHTS)
-        return _runner(_core().import_model((folder / _BLOB).read_bytes(), "CPU", settings), way.plan, job)
+        return _runner(core().import_model((folder / _BLOB).read_bytes(), "CPU", settings), way.plan, job)
     return _runner(_compiled(job, folder, way), way.plan, job)
 
 
@@ -106,21 +100,21 @@ def _fastest(job: Job, folder: Path) -> tuple[_Way, Any]:
 
 def _compiled(job: Job, folder: Path, way: _Way) -> Any:
     """model.xml for this machine; None for a network without convolutions that Winograd's algorithm makes faster."""
-    network = _core().read_model(folder / _MODEL)  # only so does it know where model.bin has each weight, for the blob
+    network = core().read_model(folder / _MODEL)  # only so does it know where model.bin has each weight, for the blob
     network.reshape([-1 if way.plan.piece is None else way.plan.piece, *job.input_size])
     if way.has_winograd:
         operator = _operator()
         if operator is None or not winograd.replace_convolutions(network, operator):
             return None
-    return _core().compile_model(network, "CPU", _settings(job, way))
+    return core().compile_model(network, "CPU", _settings(job, way))
 
 
 @cache
 def _operator() -> Path | None:
     """Our convolution, made known to the Core; None where it cannot be had."""
-    found = winograd.library(_runtime())
+    found = winograd.library(runtime())
     if found is not None:
-        _core().add_extension(found)
+        core().add_extension(found)
     return found
 
 
@@ -132,7 +126,7 @@ def _converted(model: ImageClassifier, job: Job, folder: Path) -> Any:
 
     path = folder / _ONNX
     export_onnx(rewritten(model), torch.zeros(2, *job.input_size), path, ("image", "logits"), batch="batch")
-    return _core().read_model(path)
+    return core().read_model(path)
 
 
 def _quantised(network: Any, pictures: np.ndarray) -> Any:
@@ -148,7 +142,7 @@ def _quantised(network: Any, pictures: np.ndarray) -> Any:
 
 
 def _has_bfloat16() -> bool:
-    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _settings(job: Job, way: _Way) -> dict[str, str]:
@@ -175,7 +169,7 @@ def _runner(compiled: Any, plan: Plan, job: Job) -> Runner:
 
         return run
 
-    queue = _runtime().AsyncInferQueue(compiled, plan.streams)
+    queue = runtime().AsyncInferQueue(compiled, plan.streams)
     classes = compiled.output(0).partial_shape[1].get_length()
 
     def keep(request: Any, place: tuple[np.ndarray, int]) -> None:
@@ -197,62 +191,8 @@ def _runner(compiled: Any, plan: Plan, job: Job) -> Runner:
     return run_pieces
 
 
-@cache
-def _core() -> Any:
-    """The only Core of this process, for all its life.
-
-    OpenVINO's CPU plugin has signals handled on a stack of its own, and at its end brings back the one before. Of two,
-    the first to end takes away what the second brings back, and the next signal, Ctrl-C say, ends the process
-    (openvino 2026.4; its pull request 11894).
-    """
-    core = _runtime().Core()
-    core.get_property("CPU", "FULL_DEVICE_NAME")  # now, so that a Core of somebody else's comes and goes within ours
-    return core
-
-
 def _made_for(way: _Way) -> list[str]:
     """What a blob depends on."""
-    name, abilities = (_core().get_property("CPU", key) for key in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"))
+    name, abilities = (core().get_property("CPU", key) for key in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES"))
     operator = _operator() if way.has_winograd else None  # another release of it may take other attributes
-    return [_runtime().__version__, name, *sorted(abilities), *([operator.name] if operator else [])]
-
-
-def _runtime() -> ModuleType:
-    """The module openvino. What builds and converts networks waits until it is asked for: importing that takes longer
-    than all else of it.
-    """
-    if "openvino" not in sys.modules:
-        try:
-            with _stood_in_for():
-                import openvino
-        except ImportError:  # a release whose own __init__ needs more of them
-            import openvino
-        for name in _OPERATORS:
-            vars(openvino).pop(name, None)
-        openvino.__getattr__ = _late
-    import openvino
-
-    return openvino
-
-
-@contextmanager
-def _stood_in_for() -> Iterator[None]:
-    """Importing openvino imports neither its converter, which its __init__ can do without, nor its operators."""
-    absent = {f"openvino.{name}": ModuleType(name) for name in _OPERATORS}
-    sys.modules.update(absent)
-    sys.modules[_CONVERTER] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        for module in (*absent, _CONVERTER):
-            del sys.modules[module]
-
-
-def _late(name: str) -> Any:
-    """`openvino.convert_model` and the operators for whoever else uses openvino in this process."""
-    if name == "convert_model":
-        return import_module(_CONVERTER).convert_model
-    if name in _OPERATORS:
-        with suppress(ModuleNotFoundError):
-            return import_module(f"openvino.{name}")
-    raise AttributeError(f"module 'openvino' has no attribute {name!r}")
+    return [runtime().__version__, name, *sorted(abilities), *([operator.name] if operator else [])]
