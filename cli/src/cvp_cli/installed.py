@@ -14,9 +14,9 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from cvp_core.distributions import plugin_distributions
 from cvp_core.errors import MachineError, UnknownNameError, UserError
 from cvp_core.known import distribution_of, prefixes
-from cvp_core.plugins import plugin_distributions
 from cvp_core.registry import near_misses
 
 __all__ = ["OURS", "Installed", "fresh_states", "full_name", "installed_plugins", "plugin_named", "version_of"]

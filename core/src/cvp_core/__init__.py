@@ -8,9 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .building import create_model
 from .errors import CvpError
 from .hookspecs import CVP_API, hookimpl
-from .registry import create_model, get_spec, list_models
+from .registry import get_spec, list_models
 from .spec import BackendSpec, DatasetSpec, ModelSpec, Paper, Preprocess, RecipeSpec, WeightsSpec
 
 if TYPE_CHECKING:

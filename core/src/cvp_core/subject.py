@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .building import create_model
 from .catalogue import Claim
 from .errors import ConfigError, UnknownNameError, WeightsError
-from .registry import create_model, find_model, models
+from .registry import find_model, models
 from .spec import ModelSpec
 from .weights.header import Header, read_header
 from .weights.store import SUFFIX, find_weights

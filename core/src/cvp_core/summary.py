@@ -13,10 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from .blank import without_memory
+from .building import build_model
 from .catalogue import Claim
 from .errors import PluginError
 from .network import ImageClassifier
-from .registry import build_model
 from .spec import ModelSpec
 
 __all__ = ["Layer", "blank_model", "count_macs", "count_parameters", "layer_table", "on_meta", "stage_table"]

@@ -14,8 +14,8 @@ from core.train.test_processes import alone, launch, pictures, rows, training  #
 from safetensors.torch import load_file
 
 from cvp_cli.main import main
+from cvp_core.building import create_model
 from cvp_core.errors import ConfigError
-from cvp_core.registry import create_model
 from cvp_core.train import loop, plan, results
 from cvp_core.train.config import TrainConfig
 from cvp_core.train.sharded import check_shareable

@@ -10,10 +10,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from ..building import build_model
 from ..catalogue import Claim
 from ..network import ImageClassifier
 from ..plugins import Plugin
-from ..registry import build_model, find_model
+from ..registry import find_model
 from ..spec import ModelSpec
 from ..summary import on_meta
 from .condense import kinds_of, leave_blocks_out, with_fewer_blocks

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..building import create_model
 from ..data import DataSplits, open_data, with_validation
 from ..data.check.gate import warnings_of
 from ..errors import ConfigError, CvpError, DataError
 from ..machine import available_cpus, pick_device, pick_precision, pick_threads
-from ..registry import Claim, create_model, find_model
+from ..registry import Claim, find_model
 from ..spec import ModelSpec, Preprocess
 from ..weights.atomic import make_folder
 from ..weights.format import weights_for

@@ -13,9 +13,10 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from ..blank import without_memory
+from ..building import build_model
 from ..errors import NotInstalledError, PluginError, UnknownNameError, WeightsError
 from ..network import ImageClassifier
-from ..registry import Claim, build_model, find_model
+from ..registry import Claim, find_model
 from ..spec import ModelSpec, Preprocess
 from .atomic import write_atomically
 from .header import Header, read_header
