@@ -226,6 +226,16 @@ def test_int8_rounds_what_it_was_calibrated_for(model: ImageClassifier, images: 
     assert 1e-3 < parity.logits < 0.3
 
 
+def test_int8_cuts_off_nothing_that_calibration_reaches(model: ImageClassifier, tmp_path: Path) -> None:
+    pytest.importorskip("nncf")
+    job = Job((3, 64, 64), precision="int8", batch_size=None)
+    pictures = PICTURES.copy()
+    pictures[0] *= 4
+    backend.compile(model, job, tmp_path, pictures)
+    parity = compare(eager(model, pictures[:1]), backend.load(tmp_path, job)(pictures[:1]))
+    assert parity.logits < 0.1  # 0.45 where ranges are means of those of each picture
+
+
 @pytest.mark.parametrize("wrong", [{"precision": "float16"}, {"device": "cuda"}])
 def test_what_it_cannot_do_is_refused(wrong: dict[str, str], model: ImageClassifier, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="openvino computes in float32, bfloat16, int8 on a cpu"):

@@ -130,15 +130,27 @@ def _converted(model: ImageClassifier, job: Job, folder: Path) -> Any:
 
 
 def _quantised(network: Any, pictures: np.ndarray) -> Any:
-    """Post-training quantisation: weights by channel, activations by layer, means corrected."""
+    """Post-training quantisation: weights by channel, activations by layer, means corrected.
+
+    Activations range from the least to the most of all pictures. NNCF's own default, the mean of each picture's ends,
+    cuts off what half of the pictures reach: logits were up to ten times as far from float32's (densenet121).
+    """
     os.environ.setdefault("NNCF_CI", "1")  # otherwise NNCF reports its use to its makers
     import logging
 
     import nncf
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
-    each = nncf.Dataset(range(len(pictures)), lambda index: np.ascontiguousarray(pictures[index : index + 1]))
-    return nncf.quantize(network, each, subset_size=len(pictures), target_device=nncf.TargetDevice.CPU)
+    return nncf.quantize(
+        network,
+        nncf.Dataset(range(len(pictures)), lambda index: np.ascontiguousarray(pictures[index : index + 1])),
+        subset_size=len(pictures),
+        target_device=nncf.TargetDevice.CPU,
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
+        ),
+    )
 
 
 def _has_bfloat16() -> bool:
