@@ -145,14 +145,19 @@ def measure(model: str, weights: str, given: argparse.Namespace) -> bool:
             raise RuntimeError(f"training: {answer['error']}")
         weights = answer["weights"]
     with tempfile.TemporaryDirectory(dir=given.scratch) as place:
-        accuracy = trials(weights, given.data, 0, given.pictures, 0.2, Path(place))[0]["int8"].accuracy
+        judged = trials(weights, given.data, 0, given.pictures, 0.2, Path(place))[0]["int8"]
     with tempfile.TemporaryDirectory(dir=given.scratch) as place:
         found, exam = trials(weights, given.data, SIDE, 2 * BATCH, given.seconds, Path(place))
         rate = rates(found, exam, given.rounds)
+    accuracy, parity = judged.accuracy, judged.parity
     assert accuracy is not None  # int8 is judged by labels
+    assert parity is not None
     ratio = rate["int8"] / rate[base()]
     speeds = f"{rate[base()]:8.1f} {rate['int8']:8.1f} {ratio:6.2f}"
-    print(f"{model:18} {speeds}   {accuracy.plain:8.2%} {accuracy.drop:6.2f} {accuracy.pictures:9}", flush=True)
+    print(
+        f"{model:18} {speeds}   {accuracy.plain:8.2%} {accuracy.drop:6.2f} {parity.logits:7.3f} {accuracy.pictures:9}",
+        flush=True,
+    )
     return bool(ratio >= RATIO and accuracy.drop <= MAX_DROP)
 
 
@@ -168,10 +173,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--keep", type=Path, help="a folder for the weights that are trained")
     given = parser.parse_args()
-    print(f"images/s: {SIDE} pixels, batch {BATCH}. accuracy, and points that int8 loses: in training's size")
-    print(
-        f"{'model':18} {base():>8} {'int8':>8} {'ratio':>6}   {'accuracy':>8} {'drop':>6} {'pictures':>9}", flush=True
-    )
+    print(f"images/s: {SIDE} pixels, batch {BATCH}. accuracy, points that int8 loses, how far its logits: as trained")
+    speed, worth = f"{base():>8} {'int8':>8} {'ratio':>6}", f"{'accuracy':>8} {'drop':>6} {'logits':>7} {'pictures':>9}"
+    print(f"{'model':18} {speed}   {worth}", flush=True)
     good = 0
     with tempfile.TemporaryDirectory() as given.scratch:
         if given.paint:
