@@ -99,7 +99,7 @@ def test_crops_are_taken_from_what_the_preprocessing_leaves_around_its_own(
 
 
 def test_batches_of_any_size_are_answered_and_impossible_classes_stay_finite() -> None:
-    header = cvp_core.classifier.Header("m", "d", "1", ("a", "b"), (3, 4, 4), Preprocess((4, 4), 4))
+    header = cvp_core.classifier.Header("m", "d", "1", ("a", "b"), Preprocess((4, 4), 4))
     seen = with_views(Classifier(lambda pixels: np.array([[900.0, -900.0]] * len(pixels)), header, "sure"), "crops")
     for count in (1, 3):
         logits = seen.answer(np.zeros((count, 5, 5, 3), np.uint8))

@@ -109,6 +109,20 @@ def test_missing_extra_and_misshaped_keys_are_listed_by_name(file: Path) -> None
         assert part in str(raised.value)
 
 
+def test_weights_that_go_on_at_another_size_are_saved_for_that_size(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    cvp_core.save(path, cvp_core.create_model("squeezenet1_1", num_classes=2), classes=("a", "b"))
+    model = cvp_core.create_model("squeezenet1_1", weights=path, image_size=(40, 48))
+    cvp_core.save(path, model, classes=("a", "b"))
+    header = read_header(path)
+    assert header.input_size == (3, 40, 48)
+    assert header.preprocess.size == (40, 48)
+
+
+def test_what_a_model_gets_is_what_its_preprocessing_makes(file: Path) -> None:
+    assert read_header(rewritten(file, {"input_size": [3, 224, 224]})).input_size == (3, 32, 32)
+
+
 def test_a_file_of_a_newer_format_asks_for_a_newer_core(file: Path) -> None:
     with pytest.raises(WeightsError, match="upgrade cvp-core"):
         cvp_core.load(rewritten(file, {"format_version": 2}))
@@ -116,7 +130,7 @@ def test_a_file_of_a_newer_format_asks_for_a_newer_core(file: Path) -> None:
 
 def test_a_damaged_header_is_refused(file: Path) -> None:
     with pytest.raises(WeightsError, match="damaged cvp header"):
-        cvp_core.load(rewritten(file, {"input_size": "large"}))
+        cvp_core.load(rewritten(file, {"preprocess": "large"}))
 
 
 def test_a_model_whose_plugin_is_missing_ends_with_its_pip_command(file: Path) -> None:

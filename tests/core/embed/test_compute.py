@@ -25,7 +25,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), dtype=np.uint
 
 def embedder_of(model: ImageClassifier, preprocess: Preprocess = PLAIN) -> Embedder:
     classes = tuple(map(str, range(model.num_classes())))
-    header = Header("net", "cvp-net", "1", classes, (preprocess.channels, *preprocess.size), preprocess)
+    header = Header("net", "cvp-net", "1", classes, preprocess)
     return Embedder(model, header, Source("net.safetensors", "net", "0", "cvp-net/net", preprocess))
 
 

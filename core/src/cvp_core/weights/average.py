@@ -123,7 +123,6 @@ def header_of(average: Average, metrics: Mapping[str, Any]) -> Header:
         distribution=first.distribution,
         version=first.version,
         classes=first.classes,
-        input_size=first.input_size,
         preprocess=first.preprocess,
         metrics=metrics,
         training={**shared, "average": average.method, "parents": [one.name for one in average.kept]},
@@ -167,7 +166,6 @@ def _check_alike(first: Ingredient, other: Ingredient) -> None:
     facts: dict[str, tuple[Any, Any]] = {
         "model": (f"{one.distribution}/{one.model}", f"{two.distribution}/{two.model}"),
         "classes": (one.classes, two.classes),
-        "input size": (one.input_size, two.input_size),
         "preprocessing": (one.preprocess, two.preprocess),
         "head": (one.head, two.head),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,6 @@ def make_header(
         distribution=model.identity.distribution,
         version=model.identity.version,
         classes=tuple(classes),
-        input_size=model.identity.input_size,
         preprocess=preprocess,
         metrics=metrics or {},
         training=training or {},
@@ -112,6 +112,8 @@ def load_for(
             f"{path} was trained for input {_shape(header.input_size)}, asked for {_shape(asked)}; leave the size out"
         )
     model = _loaded(path, claim, header)
+    if model.identity is not None:
+        model.identity = replace(model.identity, input_size=asked)
     if num_classes is not None and num_classes != len(header.classes):
         model.reset_head(num_classes)
     return model

@@ -25,22 +25,25 @@ _DISTRIBUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Header:
     """The metadata of a cvp weights file, one JSON document under the key `cvp`.
 
-    model, distribution, version: what builds it. classes: one name an output. input_size: (channels, height,
-    width) that it was built for. metrics: such as {"top1": 0.94}, shares of 1. training: the settings that
-    repeat its validation split (seed, val_fraction) and others worth keeping. parent: the weights it began from.
-    head: "linear", or "mlp" with a hidden layer.
+    model, distribution, version: what builds it. classes: one name an output. metrics: such as
+    {"top1": 0.94}, shares of 1. training: the settings that repeat its validation split (seed, val_fraction) and
+    others worth keeping. parent: the weights it began from. head: "linear", or "mlp" with a hidden layer.
     """
 
     model: str
     distribution: str
     version: str
     classes: tuple[str, ...]
-    input_size: tuple[int, int, int]
     preprocess: Preprocess
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     parent: str = ""
     head: str = "linear"
+
+    @property
+    def input_size(self) -> tuple[int, int, int]:
+        """(channels, height, width) of what the model gets."""
+        return (self.preprocess.channels, *self.preprocess.size)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -60,7 +63,6 @@ class Header:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Header:
         """The inverse of `to_json`. Raises KeyError, TypeError or ValueError on other data."""
-        channels, height, width = (int(value) for value in document["input_size"])
         model, distribution = str(document["model"]), str(document["distribution"])
         if not _MODEL.fullmatch(model) or not _DISTRIBUTION.fullmatch(distribution):
             raise ValueError(f"'{distribution}/{model}' cannot be the name of a model")
@@ -69,7 +71,6 @@ class Header:
             distribution=distribution,
             version=str(document["version"]),
             classes=tuple(str(name) for name in document["classes"]),
-            input_size=(channels, height, width),
             preprocess=Preprocess.from_json(document["preprocess"]),
             metrics=dict(document.get("metrics", {})),
             training=dict(document.get("training", {})),
