@@ -119,6 +119,17 @@ def test_weights_that_go_on_at_another_size_are_saved_for_that_size(tmp_path: Pa
     assert header.preprocess.size == (40, 48)
 
 
+@pytest.mark.parametrize(("name", "size", "channels"), [("lenet", (40, 40), 3), ("squeezenet1_1", (40, 40), 1)])
+def test_preprocessing_that_the_model_cannot_take_is_not_saved(
+    name: str, size: tuple[int, int], channels: int, tmp_path: Path
+) -> None:
+    model = cvp_core.create_model(name, num_classes=2)
+    other = cvp_core.Preprocess(size, mean=(0.5,) * channels, std=(0.5,) * channels)
+    with pytest.raises(WeightsError, match=rf"{name} was built for input 3x\d+x\d+, .* makes {channels}x40x40"):
+        cvp_core.save(tmp_path / "w.safetensors", model, classes=("a", "b"), preprocess=other)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_a_model_gets_is_what_its_preprocessing_makes(file: Path) -> None:
     assert read_header(rewritten(file, {"input_size": [3, 224, 224]})).input_size == (3, 32, 32)
 
@@ -128,9 +139,10 @@ def test_a_file_of_a_newer_format_asks_for_a_newer_core(file: Path) -> None:
         cvp_core.load(rewritten(file, {"format_version": 2}))
 
 
-def test_a_damaged_header_is_refused(file: Path) -> None:
+@pytest.mark.parametrize("change", [{"preprocess": "large"}, {"classes": 3}, {"model": "../net"}])
+def test_a_damaged_header_is_refused(file: Path, change: dict[str, object]) -> None:
     with pytest.raises(WeightsError, match="damaged cvp header"):
-        cvp_core.load(rewritten(file, {"preprocess": "large"}))
+        cvp_core.load(rewritten(file, change))
 
 
 def test_a_model_whose_plugin_is_missing_ends_with_its_pip_command(file: Path) -> None:

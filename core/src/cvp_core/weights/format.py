@@ -57,13 +57,20 @@ def make_header(
     training: Mapping[str, Any] | None = None,
     parent: str = "",
 ) -> Header:
-    """The header for `model`. Raises WeightsError for a model that create_model did not make."""
+    """The header for `model`.
+
+    Raises WeightsError for a model that create_model did not make, or for another size than that of `preprocess`.
+    """
     if model.identity is None:
         raise WeightsError("only models that cvp_core.create_model made can be saved: the file names its builder")
     if len(classes) != model.num_classes():
         raise WeightsError(f"{len(classes)} class names for a model with {model.num_classes()} outputs")
+    spec, size = find_model(model.identity.qualified_name).spec, model.identity.input_size
     if preprocess is None:
-        preprocess = find_model(model.identity.qualified_name).spec.preprocess.fitted(model.identity.input_size)
+        preprocess = spec.preprocess.fitted(size)
+    made = (preprocess.channels, *preprocess.size)
+    if not _takes(spec, size, made):
+        raise WeightsError(f"{spec.name} was built for input {_shape(size)}, its preprocessing makes {_shape(made)}")
     return Header(
         model=model.identity.model,
         distribution=model.identity.distribution,
@@ -107,13 +114,13 @@ def load_for(
     if header.model != claim.spec.name:
         raise WeightsError(f"{path} holds {header.model}, not {claim.spec.name}")
     asked = (in_channels or header.input_size[0], *(image_size or header.input_size[1:]))
-    if asked[0] != header.input_size[0] or (asked != header.input_size and not claim.spec.any_size):
+    if not _takes(claim.spec, header.input_size, asked):
         raise WeightsError(
             f"{path} was trained for input {_shape(header.input_size)}, asked for {_shape(asked)}; leave the size out"
         )
     model = _loaded(path, claim, header)
-    if model.identity is not None:
-        model.identity = replace(model.identity, input_size=asked)
+    assert model.identity is not None
+    model.identity = replace(model.identity, input_size=asked)
     if num_classes is not None and num_classes != len(header.classes):
         model.reset_head(num_classes)
     return model
@@ -214,6 +221,11 @@ def load_strictly(model: ImageClassifier, state: Mapping[str, Tensor], path: Pat
 def _some(items: Sequence[str], limit: int = 5) -> str:
     more = f" and {len(items) - limit} more" if len(items) > limit else ""
     return f"({len(items)}): " + ", ".join(items[:limit]) + more
+
+
+def _takes(spec: ModelSpec, size: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+    """Whether a model that was built for one (channels, height, width) takes the other."""
+    return size == other or (spec.any_size and size[0] == other[0])
 
 
 def _shape(size: Sequence[int]) -> str:
