@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cvp_core.compile.onnx_export import export_onnx
-from cvp_core.plugins import load_target
+from cvp_core.targets import load_target
 
 __all__ = ["call_here", "export_once", "stay_here"]
 

@@ -11,8 +11,9 @@ import pytest
 from fake_plugins import family, install
 
 from cvp_core.errors import PluginError
-from cvp_core.plugins import Plugin, discover, load_target
+from cvp_core.plugins import Plugin, discover
 from cvp_core.registry import rediscover
+from cvp_core.targets import load_target
 
 Found = Callable[[], dict[str, Plugin]]
 

@@ -118,8 +118,8 @@ def ours(
     """The figures of what was kept."""
     from cvp_core.compile.job import Job
     from cvp_core.compile.torch_runner import TensorRunner
-    from cvp_core.plugins import load_target
     from cvp_core.registry import backend_of
+    from cvp_core.targets import load_target
 
     claim = backend_of(backend)
     run = load_target(claim.spec.loader, claim.plugin.label)(Path(payload), Job.from_json(job))

@@ -31,7 +31,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cvp_core.apart import call_apart
-from cvp_core.plugins import load_target
+from cvp_core.targets import load_target
 
 REPEATS = 3
 IN_A_CLASS, LINKS = 1000, 50_000  # a file of ext4 has 65,000 names at most

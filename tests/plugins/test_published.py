@@ -16,7 +16,7 @@ import cvp_torchvision
 from cvp_core import WeightsSpec
 from cvp_core.blank import without_memory
 from cvp_core.foreign import read_rows
-from cvp_core.plugins import load_target
+from cvp_core.targets import load_target
 from cvp_core.weights import convert_state_dict
 from cvp_core.weights.format import load_strictly
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CvpError
-from .plugins import load_target
+from .targets import load_target
 from .work import WorkFolder, sweep
 
 __all__ = ["call_apart", "started_apart"]

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .catalogue import Claim
-from .errors import ConfigError, CvpError, PluginError
-from .plugins import load_target
+from .errors import ConfigError
 from .registry import find_model
 from .spec import ModelSpec
+from .targets import make
 
 if TYPE_CHECKING:
     from .network import ImageClassifier
@@ -24,7 +24,7 @@ def build_model(claim: Claim[ModelSpec], num_classes: int, input_size: tuple[int
     """
     from .network import Identity, ImageClassifier
 
-    spec, owner = claim.spec, claim.plugin.label
+    spec = claim.spec
     if num_classes < 1 or input_size[0] < 1:
         raise ConfigError(f"{num_classes} classes and {input_size[0]} channels given; both must be at least 1")
     if min(input_size[1:]) < spec.min_size:
@@ -32,15 +32,8 @@ def build_model(claim: Claim[ModelSpec], num_classes: int, input_size: tuple[int
             f"{spec.name} needs pictures of at least {spec.min_size}x{spec.min_size} pixels, "
             f"given {input_size[1]}x{input_size[2]}"
         )
-    builder = load_target(spec.builder, owner)
-    try:
-        model = builder(**spec.variant, num_classes=num_classes, input_size=input_size)
-    except CvpError:
-        raise
-    except Exception as error:
-        raise PluginError(f"{owner}: building {spec.name} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(model, ImageClassifier):
-        raise PluginError(f"{owner}: {spec.builder} returned {type(model).__name__}, expected ImageClassifier")
+    given = {**spec.variant, "num_classes": num_classes, "input_size": input_size}
+    model = make(spec.builder, claim.plugin.label, ImageClassifier, f"building {spec.name}", **given)
     model.identity = Identity(spec.name, claim.plugin.distribution, claim.plugin.version, input_size)
     return model
 

@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint
 from typing import Any
 
@@ -22,16 +21,16 @@ import pluggy
 
 from . import hookspecs
 from .distributions import plugin_distributions
-from .errors import CvpError, PluginError
+from .errors import PluginError
 from .hookspecs import CVP_API, ENTRY_POINT_GROUP
 from .spec import BackendSpec, DatasetSpec, ModelSpec, Paper, Preprocess, RecipeSpec, WeightsSpec
+from .targets import one_line, shorten
 
 __all__ = [
     "Plugin",
     "discover",
     "has_discovered",
     "load_all",
-    "load_target",
     "plugins_of",
     "strict",
 ]
@@ -72,10 +71,10 @@ class Plugin:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise PluginError(f"{self.label}: {hook} failed: {_one_line(error)}") from error
+            raise PluginError(f"{self.label}: {hook} failed: {one_line(error)}") from error
         for item in items:
             if expected is not None and not isinstance(item, expected):
-                given = _shorten(repr(item))
+                given = shorten(repr(item))
                 raise PluginError(f"{self.label}: {hook} returned {given}, expected {expected.__name__} objects")
         return tuple(items)
 
@@ -116,18 +115,6 @@ def has_discovered() -> bool:
     return discover.cache_info().currsize > 0
 
 
-def load_target(target: str, owner: str) -> Any:
-    """The object that "package.module:name" stands for. Raises PluginError that names `owner`."""
-    module, _, name = target.partition(":")
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            return getattr(import_module(module), name)
-    except CvpError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{owner}: cannot load {target}: {_one_line(error)}") from error
-
-
 def _loaded(found: Iterable[tuple[str, str, Distribution]]) -> list[Plugin]:
     entries = sorted(_entries(found), key=lambda entry: (entry[0], entry[1], str(entry[2])))
     return [_load(name, version, entry) if isinstance(entry, EntryPoint) else entry for name, version, entry in entries]
@@ -141,7 +128,7 @@ def _entries(
         try:
             entries = distribution.entry_points.select(group=ENTRY_POINT_GROUP)
         except Exception as error:  # noqa: BLE001 - whatever its parser makes of a damaged file
-            reason = f"its entry_points.txt is damaged ({_one_line(error)})"
+            reason = f"its entry_points.txt is damaged ({one_line(error)})"
             yield name, version, Plugin(name, version, "", error=reason, traceback=traceback.format_exc())
             continue
         yield from ((name, version, entry) for entry in entries)
@@ -179,7 +166,7 @@ def _load(distribution: str, version: str, entry: EntryPoint) -> Plugin:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - even SystemExit: nothing that a plugin does may end cvp
-        reason = _one_line(error).removeprefix(f"{distribution} {version}: ")
+        reason = one_line(error).removeprefix(f"{distribution} {version}: ")
         return Plugin(distribution, version, module, error=reason, traceback=traceback.format_exc())
 
 
@@ -207,7 +194,7 @@ def _register(entry: EntryPoint) -> pluggy.PluginManager:
 
 def _as_list(answer: object) -> list[Any]:
     if not isinstance(answer, Iterable) or isinstance(answer, str | bytes):
-        raise TypeError(f"returned {_shorten(repr(answer))}, expected a list")
+        raise TypeError(f"returned {shorten(repr(answer))}, expected a list")
     return list(answer)
 
 
@@ -221,21 +208,10 @@ def _check_models(models: tuple[ModelSpec, ...]) -> None:
             raise PluginError(f"{spec.name}: weights must be WeightsSpec objects")
         for value, expected in ((spec.paper, Paper), (spec.preprocess, Preprocess), (spec.licence, str)):
             if not isinstance(value, expected):
-                raise PluginError(f"{spec.name}: {_shorten(repr(value))} given, expected {expected.__name__}")
+                raise PluginError(f"{spec.name}: {shorten(repr(value))} given, expected {expected.__name__}")
     names = [spec.name for spec in models]
     families = [spec.family for spec in models if spec.default]
     for kind, values in (("model", names), ("default of family", families)):
         if len(set(values)) < len(values):
             twice = next(value for value in values if values.count(value) > 1)
             raise PluginError(f"declares the {kind} '{twice}' twice")
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, CvpError) and text:
-        return text
-    return _shorten(f"{type(error).__name__}: {text}" if text else type(error).__name__, 300)
-
-
-def _shorten(text: str, limit: int = 60) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"

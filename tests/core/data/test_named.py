@@ -9,8 +9,8 @@ import pytest
 
 from cvp_cli.main import main
 from cvp_core.data.named import SPECS
-from cvp_core.plugins import load_target
 from cvp_core.spec import DatasetSpec
+from cvp_core.targets import load_target
 
 BY_NAME = {spec.name: spec for spec in SPECS}
 

@@ -14,9 +14,9 @@ from ..catalogue import Claim
 from ..digest import file_digest
 from ..errors import CvpError, MachineError, NotInstalledError, WeightsError
 from ..machine import cpu_features
-from ..plugins import load_target
 from ..registry import backend_of
 from ..spec import BackendSpec
+from ..targets import load_target
 from .job import Job, Runner
 from .manifest import (
     ARTIFACT_SUFFIX,

@@ -183,8 +183,8 @@ def compile_here(
     backend: str, job: dict[str, Any], payload: str, weights: str, calibration: str, folder: str
 ) -> dict[str, Any]:
     """Compiles in this process; returns the seconds that it took."""
-    from ..plugins import load_target
     from ..registry import backend_of
+    from ..targets import load_target
     from ..weights.format import load_model
 
     claim = backend_of(backend)

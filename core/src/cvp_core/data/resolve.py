@@ -11,9 +11,9 @@ from pathlib import Path
 from ..catalogue import Claim, near_misses
 from ..download import OFFLINE
 from ..errors import CvpError, DataError, MachineError, PluginError, UnknownNameError
-from ..plugins import load_target
 from ..registry import datasets
 from ..spec import DatasetSpec
+from ..targets import make
 from .address import LIST_SUFFIXES, Address
 from .archive import ARCHIVE_SUFFIXES, TAR_SUFFIXES, open_archive
 from .folder import near_folders, open_folder
@@ -164,16 +164,8 @@ def _user_folders(name: str) -> list[tuple[Path, str]]:
 
 
 def _open_named(claim: Claim[DatasetSpec]) -> DataSplits:
-    spec, owner = claim.spec, claim.plugin.label
-    opener = load_target(spec.opener, owner)
-    try:
-        splits = opener()
-    except CvpError:
-        raise
-    except Exception as error:
-        raise PluginError(f"{owner}: opening {spec.name} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(splits, DataSplits):
-        raise PluginError(f"{owner}: {spec.opener} returned {type(splits).__name__}, expected DataSplits")
+    spec = claim.spec
+    splits = make(spec.opener, claim.plugin.label, DataSplits, f"opening {spec.name}")
     recipe = {**spec.recipe, **splits.recipe}
     return replace(splits, name=spec.name, recipe=recipe, synthetic=splits.synthetic or spec.synthetic)
 

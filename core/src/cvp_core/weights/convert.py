@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..catalogue import Claim
 from ..errors import ConfigError, WeightsError
-from ..plugins import load_target
 from ..registry import find_model
 from ..spec import ModelSpec
+from ..targets import load_target
 
 if TYPE_CHECKING:
     from torch import Tensor

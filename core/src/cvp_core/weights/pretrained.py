@@ -12,9 +12,9 @@ from ..download import fetch
 from ..errors import MachineError, PluginError, UnknownNameError, WeightsError
 from ..locks import taking_turns
 from ..places import user_cache
-from ..plugins import load_target
 from ..registry import find_model, matching, models
 from ..spec import ModelSpec, WeightsSpec
+from ..targets import load_target
 from .atomic import make_folder
 from .locate import address, addresses, carried_file, is_carried, published_digest
 from .store import SUFFIX
