@@ -2,113 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import getpass
-import io
 import platform
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from core.report.reading import EVIL, HISTORY, Reader, evaluated, facts, page, pictures
 
-import cvp_core
 from cvp_core.data import ArraySet
 from cvp_core.errors import OutputError
 from cvp_core.evaluate import Evaluation
-from cvp_core.report import ReportFacts, Timing, write_report
+from cvp_core.report import ReportFacts, write_report
 from cvp_core.report.text import short_name
-from cvp_core.spec import Preprocess
 from cvp_core.train import TrainConfig
-from cvp_core.train.events import EpochResult
-
-EVIL = "<script>alert(1)</script>"
-CLASSES = ("Bananaquit", EVIL, 'quote" onload="x', "Cockatoo")
-HISTORY = [
-    EpochResult(epoch, 2 / epoch, 0.2 * epoch, 3 / epoch, 0.15 * epoch, 1e-3 / epoch, 10.0 * epoch, True)
-    for epoch in (1, 2, 3)
-]
-
-
-def evaluated(classes: int, samples: int, right: float = 0.8) -> Evaluation:
-    """Answers of which about `right` are correct, the same each time."""
-    generator = torch.Generator().manual_seed(0)
-    labels = torch.arange(samples) % classes
-    others = torch.randint(0, classes, (samples,), generator=generator)
-    is_right = torch.rand(samples, generator=generator) < right
-    guesses = torch.where(is_right, labels, others)
-    confidences = torch.rand(samples, generator=generator) / 2 + 0.5
-    top1 = (guesses == labels).float().mean().item()
-    return Evaluation(top1, 1.0, 0.5, samples, labels, guesses, confidences, classes)
-
-
-def facts(classes: tuple[str, ...] = CLASSES, samples: int = 160, side: int = 32, **changes: object) -> ReportFacts:
-    colours = np.random.default_rng(0).integers(0, 256, (samples, 1, 1, 3), dtype=np.uint8)
-    pixels = np.broadcast_to(colours, (samples, side, side, 3))  # which JPEG keeps
-    evaluation = evaluated(len(classes), samples)
-    counts = {"train": [40] * len(classes), "validation": np.bincount(evaluation.labels, minlength=len(classes))}
-    given = ReportFacts(
-        title="oneconv-birds",
-        classes=classes,
-        counts=counts,
-        about={"model": "oneconv (cvp-classic 0.1.0)"},
-        config=TrainConfig("oneconv", "birds", epochs=3, learning_rate=0.0123),
-        history=HISTORY,
-        evaluation=evaluation,
-        images=ArraySet(pixels, evaluation.labels.numpy()),
-        timing=Timing(seconds=200.0, peak_memory_mb=1234.0, waiting=0.25),
-        precision="float32",
-    )
-    return replace(given, **changes)
-
-
-def page(tmp_path: Path, given: ReportFacts) -> str:
-    write_report(tmp_path / "report.html", facts=given)
-    return (tmp_path / "report.html").read_text(encoding="utf-8")
-
-
-class Reader(HTMLParser):
-    """All tags with their attributes, all text, and what was never closed."""
-
-    VOID = frozenset({"meta", "img", "br", "link", "input", "path", "rect", "circle", "polyline"})
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.open: list[str] = []
-        self.feed(source)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        """In which every space, narrow ones too, is one plain space."""
-        return " ".join(" ".join(self.texts).split())
-
-
-def pictures(source: str) -> list[Image.Image]:
-    found = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", source)
-    return [Image.open(io.BytesIO(base64.b64decode(content))) for content in found]
 
 
 def test_it_needs_nothing_outside_of_itself_and_runs_nothing(tmp_path: Path) -> None:
@@ -174,79 +85,6 @@ def test_classes_are_sorted_by_f1_from_the_worst(tmp_path: Path) -> None:
         ("greedy", "76.9"),
         ("sure", "100.0"),
     ]
-
-
-def test_mistakes_are_pictures_with_guess_confidence_and_truth_the_most_confident_first(tmp_path: Path) -> None:
-    given = facts()
-    source = page(tmp_path, given)
-    assert given.evaluation is not None
-    assert given.images is not None
-    evaluation = given.evaluation
-    wrong = (evaluation.predictions != evaluation.labels).nonzero().flatten()
-    worst = int(wrong[evaluation.confidences[wrong].argmax()])
-    shown = Reader(source).text
-    names = (given.classes[int(label[worst])] for label in (evaluation.predictions, evaluation.labels))
-    guess, truth = names
-    expected = f"{guess} {100 * evaluation.confidences[worst]:.0f} % is {truth} {given.images.name(worst)}"
-    captions = shown[shown.index("then the truth.") :]
-    assert captions[len("then the truth. ") :].startswith(expected)
-    first = np.asarray(pictures(source)[0], dtype=float)
-    assert abs(first - np.asarray(given.images.read(worst), dtype=float)).max() < 4
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-    """What Grad-CAM was asked, its maps being hot in the upper right corner alone."""
-    import cvp_core.explain
-
-    kept: list[torch.Tensor] = []
-
-    def grad_cam(model: object, images: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
-        kept.extend((images, targets))
-        maps = np.zeros((len(images), *images.shape[2:]), np.float32)
-        maps[:, : images.shape[2] // 4, -images.shape[3] // 4 :] = 1
-        return maps
-
-    monkeypatch.setattr(cvp_core.explain, "grad_cam", grad_cam, raising=False)
-    return kept
-
-
-def with_model(side: int) -> dict[str, object]:
-    model = cvp_core.create_model("oneconv", num_classes=4, image_size=(side, side))
-    return {"model": model, "preprocess": Preprocess((side, side), side)}
-
-
-def test_pictures_are_few_and_small(tmp_path: Path, asked: list[torch.Tensor]) -> None:
-    given = facts(side=600, samples=64, evaluation=evaluated(4, 64, 0.2), **with_model(300))
-    found = pictures(page(tmp_path, given))
-    assert len(found) == 24
-    assert max(max(picture.size) for picture in found) <= 224
-
-
-def test_grad_cam_lies_over_the_pictures(tmp_path: Path, asked: list[torch.Tensor]) -> None:
-    given = facts(**with_model(32))
-    found = pictures(page(tmp_path, given))
-    images, targets = asked
-    assert images.shape == (3, 3, 32, 32)
-    assert targets.shape == (3,)
-    plain, hot = (np.asarray(picture, dtype=float) for picture in found[-2:])
-    warmth = hot[..., 0] - hot[..., 2]
-    assert warmth[:6, -6:].mean() > 60
-    assert abs(warmth[16:]).mean() < 4  # grey
-    assert abs(warmth[:, :16]).mean() < 4
-    assert plain.shape == hot.shape
-
-
-def test_where_grad_cam_fails_the_reason_stands_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import cvp_core.explain
-
-    def fails(*arguments: object) -> np.ndarray:
-        raise RuntimeError(f"no feature map {EVIL}")
-
-    monkeypatch.setattr(cvp_core.explain, "grad_cam", fails, raising=False)
-    source = page(tmp_path, facts(**with_model(32)))
-    assert EVIL not in source
-    assert f"Left out: no feature map {EVIL}" in Reader(source).text
 
 
 def test_many_classes_give_the_worst_pairs_instead_of_a_matrix(tmp_path: Path) -> None:
