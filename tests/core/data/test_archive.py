@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from cvp_core.data import open_data, tars
 from cvp_core.data.archive import open_archive
+from cvp_core.data.class_folders import split_called
 from cvp_core.errors import DataError
 
 
@@ -91,7 +92,8 @@ def test_what_a_folder_would_be_refused_for_is_told_of_an_archive(tmp_path, pict
 @both
 def test_hidden_and_foreign_files_do_not_count(tmp_path, pictures, kind):
     folder = pictures(tmp_path / "pets", cat=2, dog=2)
-    for copy in ("__MACOSX/cat/._0.png", "cat/.thumbs/x.png", ".git/x.png", "cat/notes.txt", "README.md"):
+    copies = ["__MACOSX/cat/._0.png", "cat/.thumbs/x.png", ".git/x.png", "cat/notes.txt", "README.md"]
+    for copy in (*copies, *(f"{name}/x.png" for name in FOREIGN)):
         (folder / copy).parent.mkdir(parents=True, exist_ok=True)
         (folder / copy).write_bytes(b"x")
     splits = open_archive(pack(folder, kind))
@@ -193,9 +195,17 @@ def test_data_that_ends_as_an_archive_is_one(tmp_path, pictures, monkeypatch):
         open_data("pest.zip")
 
 
-# Names that both kinds of archive take: no separators, nothing hidden, and no backslash, which zip may mean as one.
+# Names that both kinds of archive take: no separators, nothing hidden, and no backslash, which zip may mean as one. And
+# that stand for nothing else: hypothesis takes words out of our source too, such as __pycache__.
+FOREIGN = ("__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System Volume Information")
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\0\\"), min_size=1, max_size=40).filter(
-    lambda name: not name.startswith(".") and len(name.encode()) <= 200 and name == unicodedata.normalize("NFC", name)
+    lambda name: (
+        not name.startswith(".")
+        and len(name.encode()) <= 200
+        and name == unicodedata.normalize("NFC", name)
+        and name not in FOREIGN
+        and split_called(name) is None
+    )
 )
 
 
